@@ -1,0 +1,45 @@
+"""What is traded: an instrument, its kind and its tier."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^/]{0,31}")
+
+
+class Tier(StrEnum):
+    """How fresh an instrument is kept: T0 the freshest."""
+
+    T0 = "T0"
+    T1 = "T1"
+    T2 = "T2"
+
+
+class AssetType(StrEnum):
+    """What kind of thing an instrument is; it decides the calendar and which providers can serve it."""
+
+    EQUITY = "equity"
+    ETF = "etf"
+    INDEX = "index"
+    CRYPTO = "crypto"
+
+
+def read_symbol(text: str) -> str:
+    """The symbol spelled `text`, in upper case; ValueError if it cannot be one."""
+    symbol = text.strip().upper()
+    if not _SYMBOL.fullmatch(symbol):
+        raise ValueError(
+            f"{text[:40]!r} is not a symbol: write 1 to 32 of A-Z, 0-9 and . - = ^ /, as in AAPL or BTC-USD"
+        )
+    return symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One row of the universe."""
+
+    symbol: str
+    exchange: str
+    asset_type: AssetType
+    tier: Tier
+    active: bool = True

@@ -1,0 +1,82 @@
+"""Judges bars: which are fit to be stored, and for each that is not, the reason."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from market_data.market.bar import Bars, Mask, Row
+from market_data.market.interval import Interval
+
+
+class Reason(StrEnum):
+    """Why a bar was rejected."""
+
+    NOT_FINITE = "not_finite"  # NaN or infinite
+    NOT_POSITIVE = "not_positive"  # a price of zero or less, or a negative volume
+    RANGE = "high_low"  # high below low, or open or close outside them
+    OFF_GRID = "off_grid"  # no bar of this interval opens then
+    FUTURE = "future"  # it opens after the moment at which it was told
+    CONFLICT = "conflict"  # told twice in one answer, with different values
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A bar that was not stored."""
+
+    row: Row
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`good` in order of time, each label once; `rejected` in the order in which they were told."""
+
+    good: Bars
+    rejected: tuple[Rejected, ...]
+
+
+def judge(bars: Bars, *, interval: Interval, in_session: Mask, now: float) -> Verdict:
+    """Separate the bars of one answer into good ones and rejected ones.
+
+    `in_session` says for each bar whether the market's calendar knows its label: shape (n,). Rows out of
+    order are put in order and rows told twice alike are kept once: neither is a fault of the bar.
+    """
+    reasons = np.full(len(bars), "", dtype="U16")
+    prices = np.stack((bars.open, bars.high, bars.low, bars.close)) if len(bars) else np.empty((4, 0))
+    finite = np.isfinite(prices).all(axis=0) & np.isfinite(bars.volume)
+    with np.errstate(invalid="ignore"):  # NaN is judged by `finite`, which is put last and so wins
+        outside = (bars.high < prices.max(axis=0, initial=-np.inf)) | (
+            bars.low > prices.min(axis=0, initial=np.inf)
+        )
+        not_positive = (prices <= 0).any(axis=0) | (bars.volume < 0)
+    reasons[outside] = Reason.RANGE
+    reasons[not_positive] = Reason.NOT_POSITIVE
+    reasons[~finite] = Reason.NOT_FINITE
+    reasons[bars.ts > now] = Reason.FUTURE
+    reasons[(bars.ts % interval.seconds != 0) | ~in_session] = Reason.OFF_GRID
+    repeats = _repeats(bars, reasons == "")
+    reasons[repeats.conflicting] = Reason.CONFLICT
+    good = bars.take((reasons == "") & ~repeats.alike)
+    rows = bars.rows() if (reasons != "").any() else []
+    rejected = tuple(Rejected(rows[i], Reason(str(reasons[i]))) for i in np.flatnonzero(reasons != ""))
+    return Verdict(good.take(np.argsort(good.ts, kind="stable")), rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    alike: Mask  # later tellings of a bar whose tellings all agree
+    conflicting: Mask  # every telling of a bar whose tellings differ
+
+
+def _repeats(bars: Bars, sound: Mask) -> _Repeats:
+    alike, conflicting = np.zeros(len(bars), np.bool_), np.zeros(len(bars), np.bool_)
+    labels, counts = np.unique(bars.ts[sound], return_counts=True)
+    for label in labels[counts > 1]:
+        tellings = np.flatnonzero((bars.ts == label) & sound)
+        values = np.stack(bars.columns()[1:])[:, tellings]
+        if (values == values[:, :1]).all():
+            alike[tellings[1:]] = True
+        else:
+            conflicting[tellings] = True
+    return _Repeats(alike, conflicting)

@@ -1,0 +1,97 @@
+"""The sessions of a market as arrays: which minutes exist, and whether one is open."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from market_data.market.bar import Mask, Times
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionGrid:
+    """Sessions in order: `opens[i] <= t < closes[i]`, epoch seconds UTC; sessions never overlap.
+
+    Adjoining sessions (an always-open market has one a UTC day) share a border: one's close, the next's open.
+    """
+
+    name: str
+    opens: Times
+    closes: Times
+    _opens: list[int] = field(
+        init=False, repr=False
+    )  # plain ints: bisect on them takes a fifth of numpy's time
+    _closes: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.opens) != len(self.closes) or len(self.opens) == 0:
+            raise ValueError(f"{self.name}: as many opens as closes, and at least one, make a grid")
+        if not (np.all(self.opens < self.closes) and np.all(self.closes[:-1] <= self.opens[1:])):
+            raise ValueError(f"{self.name}: sessions must be in order and must not overlap")
+        object.__setattr__(self, "_opens", self.opens.tolist())
+        object.__setattr__(self, "_closes", self.closes.tolist())
+
+    def is_open(self, at: float) -> bool:
+        """Whether `at` (epoch seconds) is within a session."""
+        index = bisect_right(self._opens, at) - 1
+        return index >= 0 and at < self._closes[index]
+
+    def session_at(self, at: float) -> Span | None:
+        """The session that `at` is in, or None."""
+        index = bisect_right(self._opens, at) - 1
+        if index >= 0 and at < self._closes[index]:
+            return Span(self._opens[index], self._closes[index])
+        return None
+
+    def session_before(self, at: float) -> Span | None:
+        """The newest session that opened at or before `at`, running or over; None before the first."""
+        index = bisect_right(self._opens, at) - 1
+        return Span(self._opens[index], self._closes[index]) if index >= 0 else None
+
+    def next_open(self, at: float) -> int | None:
+        """When the first session after `at` opens; None past the last known one."""
+        index = bisect_right(self._opens, at)
+        return self._opens[index] if index < len(self._opens) else None
+
+    def sessions(self, span: Span) -> list[Span]:
+        """The sessions that overlap `span`, each whole, oldest first."""
+        first = int(np.searchsorted(self.closes, span.start, side="right"))
+        last = int(np.searchsorted(self.opens, span.end, side="left"))
+        return [Span(self._opens[i], self._closes[i]) for i in range(first, last)]
+
+    def holds(self, ts: Times) -> Mask:
+        """For each time, whether it is within a session: shape (n,)."""
+        index = np.searchsorted(self.opens, ts, side="right") - 1
+        return (index >= 0) & (ts < self.closes[np.maximum(index, 0)])
+
+    def labels(self, span: Span, interval: Interval) -> Times:
+        """The labels (opens) of the bars that a full record of `span` would have, in order: shape (n,).
+
+        Bars are anchored at their session's open; the last of a session may be shorter than the interval.
+        Of 1d bars the label is 00:00 UTC of the date on which the session opens.
+        """
+        if interval is Interval.D1:
+            return self._days(span)
+        pieces = [np.arange(one.start, one.end, interval.seconds) for one in self.sessions(span)]
+        labels = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        return labels[(labels >= span.start) & (labels < span.end)].astype(np.int64, copy=False)
+
+    def last_labels(self, before: float, interval: Interval, count: int) -> Times:
+        """The newest `count` labels before `before`, in order; fewer at the start of the calendar."""
+        found: list[Times] = []
+        index = bisect_right(self._opens, before) - 1
+        have = 0
+        while index >= 0 and have < count:
+            session = Span(self._opens[index], self._closes[index])
+            labels = self.labels(session, interval) if interval is not Interval.D1 else self._days(session)
+            labels = labels[labels < before]
+            found.append(labels)
+            have += len(labels)
+            index -= 1
+        return np.concatenate(found[::-1])[-count:] if found else np.empty(0, np.int64)
+
+    def _days(self, span: Span) -> Times:
+        days = self.opens - self.opens % Interval.D1.seconds
+        return days[(days >= span.start - span.start % Interval.D1.seconds) & (days < span.end)]

@@ -1,0 +1,198 @@
+"""The contract of a provider: a table of facts and two pure functions, `request` and `parse`.
+
+A provider never opens a socket. `request` says what to send for a question, `parse` reads what came back;
+the transport, budgets, retries, health and redaction are everybody's and live elsewhere.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unavailable, Unsupported
+from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.span import Span, moment
+
+LARGEST_RETRY_AFTER = 86_400.0
+"""Seconds; a provider that asks for a longer rest is asked again after a day."""
+
+_T = TypeVar("_T")
+
+
+class Lane(StrEnum):
+    """Which client carries a request."""
+
+    PLAIN = "plain"
+    BROWSER = "browser"  # with the TLS fingerprint of a browser
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to any provider: bars that open within `span`, or the newest quote (`span` unused then)."""
+
+    capability: Capability
+    symbol: str
+    asset_type: AssetType
+    span: Span
+    now: float  # epoch seconds at which it is asked
+
+    def __str__(self) -> str:
+        return f"{self.capability} of {self.symbol} {self.span}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a provider states that it can do for one capability."""
+
+    endpoint: str  # label of the metrics
+    asset_types: frozenset[AssetType]
+    adjustment: Adjustment = Adjustment.RAW
+    volume_scope: VolumeScope = VolumeScope.UNKNOWN
+    delay: int = 0  # seconds after a bar's end before the provider's bar is final
+    depth: int | None = None  # seconds back from now that it can still answer; None: all of history
+    longest_span: int | None = None  # seconds one call may cover; None: any
+    months_of: str | None = None  # time zone whose calendar months one call may not cross; None: it may
+    premium: bool = False  # free keys are known to be refused
+
+    def pieces(self, span: Span) -> list[Span]:
+        """`span` cut so that one call can answer each piece, oldest first."""
+        months = _months(span, ZoneInfo(self.months_of)) if self.months_of else [span]
+        longest = self.longest_span or span.seconds
+        return [piece for month in months for piece in month.split(longest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of a provider whoever asks."""
+
+    name: str  # its spelling in settings, metrics, tables and the API
+    title: str
+    settings_prefix: str  # FINNHUB for FINNHUB_API_KEY, FINNHUB_BASE_URL, FINNHUB_LIMITS
+    base_url: str
+    needs_key: bool
+    limits: tuple[Limit, ...]  # of the free plan
+    reach: Mapping[Capability, Reach]
+    terms: str  # what its owner allows, in one line
+    lane: Lane = Lane.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the operator has with a provider; never shown, hence no repr of its secrets."""
+
+    base_url: str
+    limits: tuple[Limit, ...]
+    key: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must not leave the process except to the provider."""
+        return tuple(text for text in (self.key, self.secret) if text)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GET to send."""
+
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: header names in lower case, the body decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Answer = Bars | Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider, ready to be asked.
+
+    `request` raises Unsupported where the question is beyond the provider. `parse` raises the ProviderFault
+    that the response amounts to; where the provider says "nothing there" it returns no bars, not an error.
+    """
+
+    facts: Facts
+    request: Callable[[Query, Account], Request]
+    parse: Callable[[Query, Response], Answer]
+
+
+def read_json(response: Response, shape: type[_T]) -> _T:
+    """The body as `shape` (a msgspec type); Malformed, with the payload, if it is anything else."""
+    try:
+        return msgspec.json.decode(response.body, type=shape, strict=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"not the documented JSON: {error}", payload=response.body) from error
+
+
+def fault_of(response: Response) -> ProviderFault | None:
+    """The fault that a status means at every provider; None for 2xx, whose body decides."""
+    status, body = response.status, response.body
+    fault: ProviderFault | None
+    detail = f"HTTP {status}"
+    match status:
+        case _ if 200 <= status < 300:
+            fault = None
+        case 401:
+            fault = Refused(detail, whole=True, payload=body)
+        case 402 | 403:
+            fault = Refused(detail, whole=False, payload=body)
+        case 429 | 999:
+            fault = Throttled(detail, retry_after=retry_after(response), payload=body)
+        case 404 | 410:
+            fault = Unsupported(detail, payload=body)
+        case _ if status >= 500 or status == 408:
+            fault = Unavailable(detail, payload=body)
+        case _:
+            fault = Malformed(f"{detail} is not in its protocol", payload=body)
+    return fault
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds that the `Retry-After` header asks for (RFC 9110, both forms); None if absent or unreadable."""
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isdigit():
+        return min(float(text), LARGEST_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(text)
+        sent = parsedate_to_datetime(response.headers["date"])
+    except (ValueError, KeyError):
+        return None
+    return min(max((until - sent).total_seconds(), 0.0), LARGEST_RETRY_AFTER)
+
+
+def _months(span: Span, zone: ZoneInfo) -> list[Span]:
+    pieces = []
+    start = span.start
+    while start < span.end:
+        local = moment(start).astimezone(zone)
+        year, month = (local.year + 1, 1) if local.month == 12 else (local.year, local.month + 1)
+        end = min(int(datetime(year, month, 1, tzinfo=zone).timestamp()), span.end)
+        pieces.append(Span(start, end))
+        start = end
+    return pieces
