@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,6 +98,26 @@ class Bars:
         """No bars."""
         number = np.empty(0, np.float64)
         return cls(np.empty(0, np.int64), number, number, number, number, number)
+
+
+class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored bar with all that is known of it: one shape in the API, on the stream and in the commands.
+
+    Of a bar built from others, `provider`, `adjustment` and `volume_scope` join theirs with `+`.
+    """
+
+    ts: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    provider: str
+    as_of: datetime  # when we learned it as it stands here
+    status: BarStatus
+    revision: int  # how often it has changed
+    adjustment: str
+    volume_scope: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,16 @@ class SessionGrid:
             index -= 1
         return np.concatenate(found[::-1])[-count:] if found else np.empty(0, np.int64)
 
+    def ends(self, labels: Times, interval: Interval) -> Times:
+        """When the bar of each label is over, in epoch seconds: shape (n,).
+
+        A bar ends with its session if that comes first; a 1d bar ends with the session of its date.
+        """
+        inside = labels + Interval.D1.seconds - 1 if interval is Interval.D1 else labels
+        index = np.maximum(np.searchsorted(self.opens, inside, side="right") - 1, 0)
+        closes = self.closes[index]
+        return closes if interval is Interval.D1 else np.minimum(labels + interval.seconds, closes)
+
     def _days(self, span: Span) -> Times:
         days = self.opens - self.opens % Interval.D1.seconds
         return days[(days >= span.start - span.start % Interval.D1.seconds) & (days < span.end)]

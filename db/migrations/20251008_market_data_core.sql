@@ -1,0 +1,177 @@
+-- The tables of the market data service, for PostgreSQL 14 and later.
+-- Apply with `psql -f` or `market-data migrate`; applying it again changes nothing.
+
+BEGIN;
+
+-- Two migrations at once would race for the same names; the second waits here and then finds all there.
+SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
+SET LOCAL client_min_messages = warning;
+
+-- What is collected. A row inserted here is collected from the next sweep on.
+CREATE TABLE IF NOT EXISTS symbol_universe (
+    symbol      text PRIMARY KEY,
+    exchange    text NOT NULL,
+    asset_type  text NOT NULL DEFAULT 'equity' CHECK (asset_type IN ('equity', 'etf', 'index', 'crypto')),
+    adv_21d     numeric,                -- average daily volume of 21 sessions, in units of the instrument
+    mkt_cap     numeric,                -- in its currency
+    tier        text NOT NULL DEFAULT 'T2' CHECK (tier IN ('T0', 'T1', 'T2')),
+    active      boolean NOT NULL DEFAULT true,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE IF NOT EXISTS universe_versions (
+    version_tag text PRIMARY KEY,
+    source_meta jsonb NOT NULL DEFAULT '{}'::jsonb,
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Bars within a day, labelled by their open. `as_of` is when we learned the row as it stands.
+CREATE TABLE IF NOT EXISTS candles_intraday (
+    symbol       text NOT NULL,
+    interval     text NOT NULL CHECK (interval IN ('1m', '5m', '15m', '1h')),
+    ts           timestamptz NOT NULL,
+    open         double precision NOT NULL,
+    high         double precision NOT NULL,
+    low          double precision NOT NULL,
+    close        double precision NOT NULL,
+    volume       double precision NOT NULL,
+    provider     text NOT NULL,
+    as_of        timestamptz NOT NULL DEFAULT now(),
+    status       text NOT NULL DEFAULT 'final' CHECK (status IN ('partial', 'final', 'corrected')),
+    revision     integer NOT NULL DEFAULT 0,
+    adjustment   text NOT NULL DEFAULT 'raw' CHECK (adjustment IN ('raw', 'split', 'all')),
+    volume_scope text NOT NULL DEFAULT 'unknown' CHECK (volume_scope IN ('consolidated', 'venue', 'unknown')),
+    PRIMARY KEY (symbol, interval, ts)
+);
+
+-- Bars of whole sessions; ts is 00:00 UTC of the session's date. Raw and adjusted prices are rows of their own.
+CREATE TABLE IF NOT EXISTS candles_daily (
+    symbol       text NOT NULL,
+    interval     text NOT NULL DEFAULT '1d' CHECK (interval = '1d'),
+    ts           timestamptz NOT NULL,
+    open         double precision NOT NULL,
+    high         double precision NOT NULL,
+    low          double precision NOT NULL,
+    close        double precision NOT NULL,
+    volume       double precision NOT NULL,
+    provider     text NOT NULL,
+    as_of        timestamptz NOT NULL DEFAULT now(),
+    status       text NOT NULL DEFAULT 'final' CHECK (status IN ('partial', 'final', 'corrected')),
+    revision     integer NOT NULL DEFAULT 0,
+    adjustment   text NOT NULL DEFAULT 'raw' CHECK (adjustment IN ('raw', 'split', 'all')),
+    volume_scope text NOT NULL DEFAULT 'unknown' CHECK (volume_scope IN ('consolidated', 'venue', 'unknown')),
+    PRIMARY KEY (symbol, interval, ts, adjustment)
+);
+
+-- What a bar was before it changed: known from as_of until superseded_at.
+CREATE TABLE IF NOT EXISTS candle_revisions (
+    symbol        text NOT NULL,
+    interval      text NOT NULL,
+    ts            timestamptz NOT NULL,
+    open          double precision NOT NULL,
+    high          double precision NOT NULL,
+    low           double precision NOT NULL,
+    close         double precision NOT NULL,
+    volume        double precision NOT NULL,
+    provider      text NOT NULL,
+    as_of         timestamptz NOT NULL,
+    superseded_at timestamptz NOT NULL,
+    status        text NOT NULL,
+    revision      integer NOT NULL,
+    adjustment    text NOT NULL,
+    volume_scope  text NOT NULL,
+    PRIMARY KEY (symbol, interval, ts, adjustment, revision, as_of)
+);
+
+-- Bars that were told but not believed, each with the reason; told again, it is counted, not repeated.
+CREATE TABLE IF NOT EXISTS rejected_bars (
+    symbol     text NOT NULL,
+    interval   text NOT NULL,
+    ts         timestamptz NOT NULL,
+    provider   text NOT NULL,
+    reason     text NOT NULL,
+    open       double precision,
+    high       double precision,
+    low        double precision,
+    close      double precision,
+    volume     double precision,
+    first_told timestamptz NOT NULL,
+    last_told  timestamptz NOT NULL,
+    times      bigint NOT NULL DEFAULT 1,
+    PRIMARY KEY (symbol, interval, ts, provider, reason)
+);
+
+CREATE TABLE IF NOT EXISTS quotes_l1 (
+    symbol   text NOT NULL,
+    ts       timestamptz NOT NULL,      -- of the trade, as the provider tells it
+    provider text NOT NULL,
+    price    double precision NOT NULL,
+    bid      double precision,
+    ask      double precision,
+    bid_size double precision,
+    ask_size double precision,
+    volume   double precision,          -- of the day so far
+    as_of    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (symbol, ts, provider)
+);
+
+-- How far a series has been asked for, by source: everything before `through` was final when it was asked.
+CREATE TABLE IF NOT EXISTS ingestion_cursor (
+    symbol     text NOT NULL,
+    interval   text NOT NULL,
+    source     text NOT NULL,
+    through    timestamptz NOT NULL,
+    last_bar   timestamptz,             -- label of the newest final bar written from this source
+    asked_at   timestamptz NOT NULL,
+    PRIMARY KEY (symbol, interval, source)
+);
+
+-- The ledger of backfills: a row is work that must not be lost.
+CREATE TABLE IF NOT EXISTS backfill_jobs (
+    id              bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    symbol          text NOT NULL,
+    interval        text NOT NULL,
+    start_ts        timestamptz NOT NULL,
+    end_ts          timestamptz NOT NULL,   -- exclusive
+    tier            text NOT NULL CHECK (tier IN ('T0', 'T1', 'T2')),
+    status          text NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'done', 'dead')),
+    attempts        integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    lease_owner     text,
+    lease_until     timestamptz,
+    last_error      text,
+    answers         jsonb NOT NULL DEFAULT '[]'::jsonb,  -- what each provider said, newest attempt last
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    settled_at      timestamptz,
+    CHECK (start_ts < end_ts)
+);
+CREATE INDEX IF NOT EXISTS backfill_jobs_claim ON backfill_jobs (tier, end_ts DESC) WHERE status = 'queued';
+
+-- Bars built from 1m bars. TimescaleDB has continuous aggregates of these names instead.
+DO $$
+DECLARE
+    view_name text;
+    width text;
+BEGIN
+    FOR view_name, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
+        IF to_regclass(view_name) IS NULL THEN
+            EXECUTE format($view$
+                CREATE VIEW %I AS
+                SELECT symbol,
+                       date_bin(%L, ts, 'epoch'::timestamptz) AS ts,
+                       (array_agg(open ORDER BY ts))[1] AS open,
+                       max(high) AS high,
+                       min(low) AS low,
+                       (array_agg(close ORDER BY ts DESC))[1] AS close,
+                       sum(volume) AS volume
+                FROM candles_intraday
+                WHERE interval = '1m'
+                GROUP BY symbol, 2
+            $view$, view_name, width);
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,1 @@
+"""Keeps the universe fresh: cadence (what is due), sweep (due becomes jobs), fetch (a job becomes bars)."""

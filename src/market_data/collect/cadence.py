@@ -1,0 +1,65 @@
+"""Decides what is due; pure: the clock, the cursors and the calendar are given."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from market_data.calendar import MarketHours
+from market_data.market.capability import Capability
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.store.cursor import Cursor
+
+OVERLAP_BARS = 5
+"""Bars before the cursor that are asked for again: late and revised ones are caught there."""
+FIRST_BARS = {Interval.M1: 390, Interval.D1: 100}
+"""Bars that are asked for of a series that has none; a session of minutes, a compact answer of days."""
+LONGEST_CATCH_UP = {Interval.M1: 5 * 86_400, Interval.D1: 366 * 86_400}
+"""Seconds that a live fetch reaches back after an outage; what is older is a backfill's work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often a series is asked for, and how long after its end a bar is settled (both in seconds)."""
+
+    cadence: float
+    delay: float
+
+
+def due(
+    capability: Capability, hours: MarketHours, cursor: Cursor | None, rhythm: Rhythm, now: float
+) -> Span | None:
+    """The span to ask for at `now`, or None if nothing is due.
+
+    Bars are due when one that the regular session expects has become final since the last question, and the
+    cadence has passed. The span reaches to `now`, so that the running bar comes along. A quote is due while
+    the market is open; its cadence is kept by whoever queues the job.
+    """
+    interval = capability.interval
+    if interval is None:
+        return Span(int(now), int(now) + 1) if hours.regular.is_open(now) else None
+    newest = _newest_final(interval, hours, now - rhythm.delay)
+    if newest is None:
+        return None
+    if cursor is not None and (cursor.through > newest or now - cursor.asked_at < rhythm.cadence):
+        return None
+    return Span(_start(interval, hours, cursor, newest, now), _end(interval, now))
+
+
+@lru_cache(maxsize=64)
+def _newest_final(interval: Interval, hours: MarketHours, settled: float) -> int | None:
+    """The label of the newest bar that was over at `settled`: one answer for all instruments of a sweep."""
+    labels = hours.regular.last_labels(settled, interval, 2)
+    over = labels[hours.regular.ends(labels, interval) <= settled]
+    return int(over[-1]) if len(over) else None
+
+
+def _start(interval: Interval, hours: MarketHours, cursor: Cursor | None, newest: int, now: float) -> int:
+    if cursor is None:
+        return int(hours.regular.last_labels(newest + 1, interval, FIRST_BARS[interval])[0])
+    overlap = hours.regular.last_labels(cursor.through, interval, OVERLAP_BARS)
+    start = int(overlap[0]) if len(overlap) else cursor.through
+    return max(start, interval.floor(now) - LONGEST_CATCH_UP[interval])
+
+
+def _end(interval: Interval, now: float) -> int:
+    return interval.floor(now) + interval.seconds

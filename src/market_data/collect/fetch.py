@@ -1,0 +1,117 @@
+"""The fetchers: take jobs from the queue, ask a provider, hand what came to ingest."""
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+
+from market_data.calendar import hours_of
+from market_data.errors import NoProvider, StoreUnavailable
+from market_data.events import JobFinished, LoopFailed, Tell
+from market_data.ingest import Delivery, Ingest
+from market_data.market.bar import Bars, Quote
+from market_data.provider import Query
+from market_data.queue import Claimed, Job, Queue
+from market_data.route.router import Answered, Router
+from market_data.store import quotes
+from market_data.store.connect import Database
+
+STOP_SECONDS = 10.0
+"""How long jobs under way may take to end when the service stops."""
+
+
+class Fetcher:
+    """Turns fetch jobs into stored bars and quotes. A job is ended last, when all it brought is written."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        router: Router,
+        ingest: Ingest,
+        database: Database,
+        tell: Tell,
+        clock: Callable[[], float],
+    ) -> None:
+        self._queue = queue
+        self._router = router
+        self._ingest = ingest
+        self._database = database
+        self._tell = tell
+        self._clock = clock
+
+    async def work(self, concurrency: int) -> None:
+        """Take and do jobs until cancelled, up to `concurrency` at once.
+
+        Jobs under way when it is cancelled have STOP_SECONDS to end. Raises StoreUnavailable when the queue
+        cannot be reached.
+        """
+        room = asyncio.Semaphore(concurrency)
+        running: set[asyncio.Task[None]] = set()
+
+        def ended(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            room.release()
+
+        try:
+            while True:
+                async with room:  # at least one place is free before jobs are claimed
+                    claimed = await self._queue.claim(each=concurrency)
+                for one in claimed:
+                    await room.acquire()
+                    task = asyncio.create_task(self._do(one))
+                    running.add(task)
+                    task.add_done_callback(ended)
+        finally:
+            if running:
+                _, late = await asyncio.wait(running, timeout=STOP_SECONDS)
+                for task in late:
+                    task.cancel()
+
+    async def _do(self, claimed: Claimed) -> None:
+        job, started = claimed.job, perf_counter()
+        provider, outcome, detail = "none", "expired", ""
+        try:
+            if job.expires_at > self._clock():
+                provider = await self.fetch(job)
+                outcome = "done"
+        except (NoProvider, StoreUnavailable) as error:  # the series is still due: a later sweep asks again
+            outcome, detail = "waiting", str(error)
+        elapsed = (perf_counter() - started) * 1000
+        self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
+        try:
+            await self._queue.done(claimed)
+        except StoreUnavailable as error:  # its lease runs out by itself
+            self._tell(LoopFailed("fetch", str(error)))
+
+    async def fetch(self, job: Job) -> str:
+        """Ask for what `job` names and take the answer in; returns the provider that gave it.
+
+        Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
+        """
+        now = self._clock()
+        query = Query(job.capability, job.symbol, job.asset_type, job.span, now)
+        deadline = now + self._router.settings.fetch_deadline_sec
+        answered = await self._router.ask(query, min(deadline, job.expires_at))
+        match answered.answer:
+            case Bars() as bars:
+                await self._take_in(job, answered, bars)
+            case Quote() as quote:
+                await quotes.write(self._database, quote, answered.provider, self._clock())
+        return answered.provider
+
+    async def _take_in(self, job: Job, answered: Answered, bars: Bars) -> None:
+        interval = job.capability.interval
+        assert interval is not None  # noqa: S101 - bars answer only what has an interval
+        delivery = Delivery(
+            symbol=job.symbol,
+            interval=interval,
+            span=job.span,
+            hours=hours_of(job.exchange, job.asset_type),
+            provider=answered.provider,
+            reach=answered.reach,
+            bars=bars,
+            asked_at=answered.asked_at,
+        )
+        taken = await self._ingest(delivery)
+        if taken.completeness is not None:
+            self._router.completed(answered.provider, taken.completeness)

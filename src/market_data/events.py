@@ -1,0 +1,85 @@
+"""Facts worth telling: domain code states them, telemetry turns them into counters and lines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAsked:
+    """One call to a provider ended. `code` is "ok" or the code of its fault."""
+
+    provider: str
+    endpoint: str
+    capability: str
+    code: str
+    milliseconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BarsWritten:
+    """One answer was judged, and written in `milliseconds`; `changed` of `told` bars were new or changed."""
+
+    symbol: str
+    interval: str
+    source: str
+    told: int
+    changed: int
+    rejected: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """A fetch job ended; `outcome` is "done", "waiting" (nobody could serve it) or "expired"."""
+
+    type: str
+    symbol: str
+    provider: str
+    outcome: str
+    milliseconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The universe was looked through and `jobs` were emitted for what is due."""
+
+    symbols: int
+    jobs: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An instrument of the universe cannot be collected, and why."""
+
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A bar was handed to `clients` outboxes, `milliseconds` after it was written."""
+
+    clients: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDropped:
+    """A slow client lost messages: conflated away, or with its connection."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFailed:
+    """A background loop met an error; it goes on after a pause."""
+
+    loop: str
+    detail: str
+
+
+Event = ProviderAsked | BarsWritten | JobFinished | Swept | Skipped | Published | MessagesDropped | LoopFailed
+Tell = Callable[[Event], None]

@@ -1,0 +1,43 @@
+"""One client's buffer: bounded; a slow client loses old news of a series, not the newest."""
+
+import asyncio
+from collections import deque
+
+from market_data.stream import Publication
+
+
+class Outbox:
+    """Publications that wait for one client, at most `size`."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: deque[Publication] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, publication: Publication) -> int:
+        """Add a publication without waiting; returns how many older ones were dropped for it.
+
+        A full buffer is conflated to the newest publication of each series.
+        """
+        dropped = 0
+        if len(self._waiting) >= self._size:
+            before = len(self._waiting)
+            newest = {(one.symbol, one.interval): one for one in self._waiting}
+            self._waiting = deque(newest.values())
+            while len(self._waiting) >= self._size:
+                self._waiting.popleft()
+            dropped = before - len(self._waiting)
+        self._waiting.append(publication)
+        self._filled.set()
+        return dropped
+
+    async def take(self) -> list[Publication]:
+        """All that waits, oldest first; waits until there is something."""
+        await self._filled.wait()
+        self._filled.clear()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._waiting)

@@ -1,0 +1,1 @@
+"""Chooses who is asked: health (facts), budget, breaker (mechanism), rank (decision), router (the flow)."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: one file a resource; reading takes no decision."""

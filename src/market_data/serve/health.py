@@ -1,0 +1,113 @@
+"""/health for people and load balancers, /health/live and /health/ready for Kubernetes, /metrics."""
+
+from typing import Literal
+
+import msgspec
+from litestar import MediaType, Response, Router, get
+
+from market_data.errors import StoreUnavailable
+from market_data.serve.parts import Given, Parts
+from market_data.store.connect import describe
+from market_data.store.redis import reachable
+
+LATE_TICKS = 3
+"""Sweeps may be late by so many ticks before the collector counts as stopped."""
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the service: whether it works, and what there is to say of it."""
+
+    ok: bool
+    detail: dict[str, str | float | bool | None]
+
+
+class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the service; 503 unless it is "ok" or "degraded"."""
+
+    status: Literal["ok", "degraded", "down"]
+    uptime_seconds: float
+    database: Part
+    redis: Part
+    providers: Part
+    collector: Part
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """An answer that only a process that works can give."""
+
+    status: Literal["alive", "ready"]
+
+
+@get("/health", summary="State of the service")
+async def health(parts: Given) -> Response[HealthAnswer]:
+    """200 where the service can do its job, 503 where it cannot; with the state of each part.
+
+    It is "degraded" while no provider is in good health: what is stored can still be read.
+    """
+    database, redis = await _database(parts), await _redis(parts)
+    collector, providers = _collector(parts), _providers(parts)
+    works = database.ok and redis.ok and collector.ok
+    answer = HealthAnswer(
+        status="down" if not works else "ok" if providers.ok else "degraded",
+        uptime_seconds=round(parts.clock() - parts.started_at, 1),
+        database=database,
+        redis=redis,
+        providers=providers,
+        collector=collector,
+    )
+    return Response(answer, status_code=200 if works else 503)
+
+
+@get("/health/live", summary="Liveness", sync_to_thread=False)
+def live() -> Alive:
+    """200 while the process answers at all."""
+    return Alive("alive")
+
+
+@get("/health/ready", summary="Readiness")
+async def ready(parts: Given) -> Alive:
+    """200 while requests should be sent here; 503 where the database cannot be reached."""
+    if not (await _database(parts)).ok:
+        raise StoreUnavailable("PostgreSQL cannot be reached, or has not been migrated")
+    return Alive("ready")
+
+
+@get("/metrics", media_type=MediaType.TEXT, summary="Prometheus metrics")
+async def metrics(parts: Given) -> Response[bytes]:
+    """All metrics in the Prometheus text format."""
+    text = await parts.metrics_text()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+router = Router("/", route_handlers=[health, live, ready, metrics], tags=["health"])
+
+
+async def _database(parts: Parts) -> Part:
+    try:
+        detail = await describe(parts.database)
+    except StoreUnavailable as error:
+        return Part(ok=False, detail={"error": str(error)})
+    return Part(ok=bool(detail["migrated"]), detail=detail)
+
+
+async def _redis(parts: Parts) -> Part:
+    try:
+        with reachable():
+            await parts.redis.ping()
+    except StoreUnavailable as error:
+        return Part(ok=False, detail={"error": str(error)})
+    return Part(ok=True, detail={})
+
+
+def _collector(parts: Parts) -> Part:
+    if not parts.settings.local_sweep_enabled:
+        return Part(ok=True, detail={"sweeping": False})
+    swept_at, now = parts.swept_at(), parts.clock()
+    allowed = parts.settings.local_sweep_tick_sec * LATE_TICKS
+    since = now - (swept_at if swept_at is not None else parts.started_at)
+    return Part(ok=since <= allowed, detail={"sweeping": True, "seconds_since_sweep": round(since, 1)})
+
+
+def _providers(parts: Parts) -> Part:
+    states = {name: parts.router.state(name) for name in parts.router.providers}
+    return Part(ok="CLOSED" in states.values(), detail=dict(states))

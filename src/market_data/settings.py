@@ -1,0 +1,199 @@
+"""What an operator may change: read from environment, a directory and `.env`; validated; frozen."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from market_data.errors import BadConfig
+from market_data.market.capability import Capability
+from market_data.market.instrument import Tier
+
+CONFIG_DIRECTORY = "CONFIG_DIR"
+"""The variable that names the directory with one file a setting (a mounted ConfigMap or Secret)."""
+LARGEST_FILE = 65_536
+"""Bytes of one such file."""
+
+_PROVIDER_SETTING = re.compile(r"([A-Z][A-Z0-9_]*)_(API_KEY|SECRET|BASE_URL|LIMITS)")
+
+
+def _pairs(text: object) -> object:
+    """`a=1,b=2` as a mapping."""
+    if not isinstance(text, str):
+        return text
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not mark for _, mark, _ in pairs):
+        raise ValueError("write name=number pairs with commas between, as in bars_1m=60,quotes_l1=5")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _names(text: object) -> object:
+    """`a,b` as a tuple."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
+TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
+
+
+class Settings(BaseModel):
+    """Every setting by its variable's name in lower case; the description is its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8001, ge=0, le=65_535, description="Port of HTTP and WebSocket; 0 takes a free one.")
+    data_dir: Path = Field(
+        Path(".market-data/serve"), description="Where the embedded PostgreSQL and Valkey keep their data."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 14+, with or without TimescaleDB; unset: the embedded PostgreSQL."
+    )
+    rlc_redis_url: SecretStr | None = Field(
+        None, description="Redis 6+ or Valkey; unset: the embedded Valkey."
+    )
+    database_pool_size: int = Field(8, ge=2, le=100, description="Connections to PostgreSQL.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    log_format: Literal["json", "text"] = Field("text", description="One JSON object a line, or text.")
+    ops_api_token: SecretStr | None = Field(
+        None, description="Token (Authorization: Bearer) for callers of /ops that are not on the loopback."
+    )
+
+    local_sweep_enabled: bool = Field(True, description="Whether the local sweeper emits fetch jobs.")
+    local_sweep_tick_sec: float = Field(30.0, ge=0.2, le=3600, description="Seconds between sweeps.")
+    fetch_concurrency: int = Field(8, ge=1, le=256, description="Fetch jobs under way at once.")
+    fetch_deadline_sec: float = Field(30.0, ge=1, le=600, description="Seconds for one job, all providers.")
+    call_timeout_sec: float = Field(10.0, ge=0.1, le=120, description="Seconds for one call to a provider.")
+
+    policy_bars_1m: Names = Field(
+        ("alpaca", "finnhub", "yahoo", "alphavantage"), description="Preferred order of providers, 1m bars."
+    )
+    policy_eod: Names = Field(
+        ("yahoo", "alphavantage", "finnhub"), description="Preferred order of providers, daily bars."
+    )
+    policy_quotes_l1: Names = Field(("finnhub", "yahoo"), description="Preferred order of providers, quotes.")
+    cadence_t0: Cadence = Field(
+        {Capability.BARS_1M: 60, Capability.QUOTES_L1: 5}, description="Seconds between fetches, tier T0."
+    )
+    cadence_t1: Cadence = Field(
+        {Capability.BARS_1M: 300, Capability.QUOTES_L1: 15}, description="Seconds between fetches, tier T1."
+    )
+    cadence_t2: Cadence = Field({Capability.EOD: 86_400}, description="Seconds between fetches, tier T2.")
+    tier_maxs: TierMaxs = Field({Tier.T0: 1200, Tier.T1: 3000}, description="Most instruments of a tier.")
+    live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
+
+    breaker_demote_threshold: float = Field(
+        0.55, ge=0, le=1, description="Health below which a breaker opens."
+    )
+    breaker_promote_threshold: float = Field(0.70, ge=0, le=1, description="Health above which it may close.")
+    breaker_cooldown_sec: float = Field(60, ge=0, le=3600, description="Seconds open before a trial.")
+    breaker_promote_min_samples: int = Field(3, ge=1, le=100, description="Good trials before it closes.")
+
+    ws_replay_max_bars: int = Field(
+        120, ge=0, le=5000, description="Bars replayed to a client that connects."
+    )
+    ws_outbox_max_messages: int = Field(256, ge=8, le=65_536, description="Messages kept for a slow client.")
+    ws_max_clients: int = Field(2000, ge=1, le=100_000, description="WebSocket clients at once.")
+
+    @model_validator(mode="after")
+    def _demote_below_promote(self) -> "Settings":
+        if self.breaker_demote_threshold >= self.breaker_promote_threshold:
+            raise ValueError("BREAKER_DEMOTE_THRESHOLD must be below BREAKER_PROMOTE_THRESHOLD")
+        return self
+
+    def policy(self, capability: Capability) -> tuple[str, ...]:
+        """The preferred order of providers for a capability."""
+        return {
+            Capability.BARS_1M: self.policy_bars_1m,
+            Capability.EOD: self.policy_eod,
+            Capability.QUOTES_L1: self.policy_quotes_l1,
+        }[capability]
+
+    def cadence(self, tier: Tier) -> Mapping[Capability, int]:
+        """Seconds between fetches of a tier's instruments, by capability."""
+        return {Tier.T0: self.cadence_t0, Tier.T1: self.cadence_t1, Tier.T2: self.cadence_t2}[tier]
+
+
+class Configuration(BaseModel):
+    """The settings, what was read for providers, and which source won each setting."""
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    of_providers: dict[str, SecretStr]
+    """`<PROVIDER>_API_KEY`, `_SECRET`, `_BASE_URL` and `_LIMITS`, by the variable's name."""
+    sources: dict[str, str]
+    """By the variable's name, where its value came from, and which sources it won over."""
+
+
+def read(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Configuration:
+    """The configuration from all sources: environment over directory over `.env` over the defaults.
+
+    Raises BadConfig with one line for each setting that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    layers = {
+        "environment": dict(environment),
+        "directory": _directory(environment.get(CONFIG_DIRECTORY)),
+        ".env": _dotenv(dotenv),
+    }
+    known = {name.upper() for name in Settings.model_fields}
+    values: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    for name in sorted({name for layer in layers.values() for name in layer}):
+        if name in known or _PROVIDER_SETTING.fullmatch(name):
+            holders = [source for source, layer in layers.items() if name in layer]
+            values[name] = layers[holders[0]][name]
+            over = f", over {' and '.join(holders[1:])}" if holders[1:] else ""
+            sources[name] = holders[0] + over
+    return Configuration(
+        settings=_validated({name.lower(): value for name, value in values.items() if name in known}),
+        of_providers={name: SecretStr(value) for name, value in values.items() if name not in known},
+        sources=sources,
+    )
+
+
+def _validated(values: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)  # an input may be a secret
+        raise BadConfig([_problem(one["loc"], one["msg"]) for one in problems]) from None
+
+
+def _problem(where: tuple[int | str, ...], what: str) -> str:
+    name = str(where[0]).upper() if where else "settings"
+    inside = f" ({', '.join(map(str, where[1:]))})" if len(where) > 1 else ""
+    return f"{name}{inside}: {what}"
+
+
+def _directory(path: str | None) -> dict[str, str]:
+    if not path:
+        return {}
+    folder = Path(path)
+    if not folder.is_dir():
+        raise BadConfig([f"{CONFIG_DIRECTORY}: {path} is not a directory"])
+    files = [one for one in sorted(folder.iterdir()) if one.is_file() and not one.name.startswith(".")]
+    large = [one.name for one in files if one.stat().st_size > LARGEST_FILE]
+    if large:
+        raise BadConfig([f"{name}: its file is larger than {LARGEST_FILE} bytes" for name in large])
+    return {one.name: one.read_text(encoding="utf-8").strip() for one in files}
+
+
+def _dotenv(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}

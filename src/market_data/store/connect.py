@@ -1,0 +1,130 @@
+"""Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from market_data.errors import BadConfig, StoreUnavailable
+
+CONNECT_SECONDS = 10.0
+"""How long opening a connection, or waiting for a free one, may take."""
+STATEMENT_SECONDS = 60.0
+"""How long one statement may take."""
+
+_OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
+# OSError includes TimeoutError: a statement over its time is an outage too
+
+Connection = PoolConnectionProxy
+"""One connection inside a transaction."""
+
+
+@cache
+def sql(name: str, **names: str) -> str:
+    """The query in sql/`name`.sql; marks like `{table}` are filled from `names`: ours, never input."""
+    text = files("market_data.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    for mark, value in names.items():
+        text = text.replace("{" + mark + "}", value)
+    return text
+
+
+class Database:
+    """A pool of connections. Calls raise StoreUnavailable where PostgreSQL cannot be reached in time."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]:
+        """The rows of one statement."""
+        with _outages():
+            rows: Sequence[asyncpg.Record] = await self._pool.fetch(query, *values)
+            return rows
+
+    async def fetch_one(self, query: str, *values: object) -> asyncpg.Record | None:
+        """The first row of one statement, or None."""
+        with _outages():
+            return await self._pool.fetchrow(query, *values)
+
+    async def run(self, query: str, *values: object) -> str:
+        """Run one statement, or, without values, a script; returns the server's tag."""
+        with _outages():
+            tag: str = await self._pool.execute(query, *values)
+            return tag
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection[asyncpg.Record]]:
+        """A connection in a transaction that commits if the block ends without an error."""
+        with _outages():
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
+                yield connection
+
+
+class _outages:  # noqa: N801 - reads as a statement: `with _outages():`
+    """Turns the driver's connection errors into StoreUnavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, _OUTAGES):
+            raise StoreUnavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def open_database(url: str, size: int) -> AsyncIterator[Database]:
+    """A Database of up to `size` connections at `url`.
+
+    Raises StoreUnavailable if it cannot be reached, BadConfig if it refuses user, password or database name.
+    The errors never carry the URL, which has a password in it.
+    """
+    settings = {"application_name": "market-data-service", "timezone": "UTC"}
+    try:
+        with _outages():
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                timeout=CONNECT_SECONDS,
+                command_timeout=STATEMENT_SECONDS,
+                server_settings=settings,
+            )
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        ValueError,
+    ) as error:
+        raise BadConfig([f"DATABASE_URL: PostgreSQL refused it ({type(error).__name__})"]) from None
+    try:
+        yield Database(pool)
+    finally:
+        await pool.close()
+
+
+def migrations() -> list[Path]:
+    """The migration files, in the order in which they are applied."""
+    packaged = Path(str(files("market_data.store").joinpath("migrations")))
+    folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "db" / "migrations"
+    found = sorted(folder.glob("*_market_data_core.sql"))
+    if not found:
+        raise BadConfig([f"no migration files in {folder}: the installation is incomplete"])
+    return found
+
+
+async def migrate(database: Database) -> list[str]:
+    """Apply every migration, each safe to apply again; returns their names."""
+    applied: list[str] = []
+    for path in migrations():
+        await database.run(path.read_text(encoding="utf-8"))
+        applied.append(path.name)
+    return applied
+
+
+async def describe(database: Database) -> dict[str, Any]:
+    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool}."""
+    row = await database.fetch_one(sql("describe"))
+    return dict(row) if row else {}

@@ -1,0 +1,46 @@
+"""How far each series has been asked for."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from market_data.market.interval import Interval
+from market_data.market.span import moment
+from market_data.store.connect import Connection, Database, sql
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A series has been asked for through `through`, last at `asked_at` (both epoch seconds)."""
+
+    through: int
+    asked_at: float
+
+
+async def advance(
+    connection: Connection[asyncpg.Record],
+    *,
+    symbol: str,
+    interval: str,
+    source: str,
+    through: int,
+    last_bar: int | None,
+    asked_at: float,
+) -> None:
+    """Move a series' cursor at a source forward, within the caller's transaction; it never goes back."""
+    newest = moment(last_bar) if last_bar is not None else None
+    await connection.execute(
+        sql("cursor_advance"), symbol, interval, source, moment(through), newest, moment(asked_at)
+    )
+
+
+async def all_cursors(database: Database) -> dict[tuple[str, str], Cursor]:
+    """By (symbol, interval), the farthest cursor of each active series, whichever source was asked."""
+    rows = await database.fetch(sql("cursor_all"))
+    return {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
+
+
+async def newest_bars(database: Database, interval: Interval) -> dict[str, int]:
+    """By symbol, the label of the newest final bar that any source has given (epoch seconds)."""
+    rows = await database.fetch(sql("cursor_newest"), interval.value)
+    return {row["symbol"]: row["last_bar"] for row in rows}

@@ -1,0 +1,44 @@
+"""Opens Redis (or Valkey) and reads the replies of its streams; one place that says what an outage is."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from market_data.errors import StoreUnavailable
+
+CONNECT_SECONDS = 5.0
+"""How long opening a connection may take."""
+ANSWER_SECONDS = 15.0
+"""How long a command may take; longer than any read of ours blocks."""
+
+_Reply = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+
+Entry = tuple[str, str, Mapping[bytes, bytes]]
+"""The stream's name, the entry's id, its fields."""
+
+
+def open_redis(url: str) -> Redis:
+    """A client of `url`; connects when it is first used."""
+    return Redis.from_url(
+        url, protocol=2, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+    )
+
+
+def entries(reply: object) -> list[Entry]:
+    """The entries in a reply to XREAD or XREADGROUP, in its order."""
+    streams = msgspec.convert(reply or [], _Reply)
+    return [(name.decode(), entry.decode(), fields) for name, found in streams for entry, fields in found]
+
+
+class reachable(AbstractContextManager[None]):  # noqa: N801 - reads as a statement: `with reachable():`
+    """Turns the driver's errors into StoreUnavailable."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, RedisError | OSError):
+            raise StoreUnavailable(f"Redis cannot be reached: {type(error).__name__}") from error

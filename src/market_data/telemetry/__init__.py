@@ -1,0 +1,1 @@
+"""Watches from outside: metrics and log lines made of events, gauges computed when asked."""

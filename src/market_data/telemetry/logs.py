@@ -1,0 +1,63 @@
+"""One canonical log line a unit of work, made of events."""
+
+import logging
+import sys
+from dataclasses import asdict
+
+import structlog
+
+from market_data.events import (
+    BarsWritten,
+    Event,
+    JobFinished,
+    LoopFailed,
+    MessagesDropped,
+    ProviderAsked,
+    Published,
+    Skipped,
+    Swept,
+)
+
+_LINES: dict[type[Event], tuple[int, str]] = {
+    ProviderAsked: (logging.DEBUG, "Provider asked"),
+    BarsWritten: (logging.DEBUG, "Bars written"),
+    JobFinished: (logging.INFO, "Data collector job finished"),
+    Swept: (logging.INFO, "Data collector swept"),
+    Skipped: (logging.WARNING, "Data collector skipped an instrument"),
+    Published: (logging.DEBUG, "Bar published"),
+    MessagesDropped: (logging.WARNING, "A slow client lost messages"),
+    LoopFailed: (logging.ERROR, "A loop failed and starts again"),
+}
+
+
+def set_up(level: str, form: str) -> None:
+    """Log to standard error from `level` on, as JSON lines or as text."""
+    text = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if form == "json" else text,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
+def tell(event: Event) -> None:
+    """Write the line of an event. A fault of a provider is worth a warning, its success a debug line."""
+    level, text = _LINES[type(event)]
+    if isinstance(event, ProviderAsked) and event.code != "ok":
+        level, text = logging.WARNING, "Provider failed"
+    if isinstance(event, JobFinished) and event.outcome != "done":
+        level = logging.WARNING
+    fields = {name: value for name, value in asdict(event).items() if value != ""}
+    if "milliseconds" in fields:
+        fields["milliseconds"] = round(fields["milliseconds"], 1)
+    structlog.get_logger().log(level, text, **fields)
+
+
+def say(text: str, **fields: object) -> None:
+    """Write an informational line that no event stands for: starts, stops, addresses."""
+    structlog.get_logger().info(text, **fields)

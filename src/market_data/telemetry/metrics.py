@@ -1,0 +1,125 @@
+"""Every metric in one table, and how events move them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from market_data.events import BarsWritten, Event, JobFinished, MessagesDropped, ProviderAsked, Published
+
+BUCKETS_MS = (1, 2.5, 5, 10, 25, 50, 75, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 2500, 5000, 10_000)
+"""Upper bounds in ms; 50 and 250 are bounds, so that p95 < 50 ms and p99 < 250 ms can be read off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its kind, name, labels and what it says."""
+
+    make: Callable[..., Counter | Gauge | Histogram]
+    name: str
+    labels: tuple[str, ...]
+    help: str
+
+
+METRICS = (
+    Metric(Counter, "provider_selected_total", ("capability", "provider"), "Calls made to a provider."),
+    Metric(
+        Counter, "provider_errors_total", ("provider", "endpoint", "code"), "Calls that ended in a fault."
+    ),
+    Metric(Histogram, "provider_latency_ms", ("provider", "endpoint"), "How long a call took, in ms."),
+    Metric(Gauge, "provider_health_score", ("provider",), "Health of a provider, 0 to 1."),
+    Metric(Gauge, "circuit_state", ("provider",), "0 open, 0.5 half open, 1 closed."),
+    Metric(Counter, "jobs_processed_total", ("type", "provider"), "Fetch jobs that were served."),
+    Metric(Gauge, "fetch_queue_depth", ("tier",), "Fetch jobs that wait or run."),
+    Metric(Counter, "bars_written_total", ("interval", "source"), "Bars that were new or changed."),
+    Metric(Counter, "bars_rejected_total", ("interval", "source"), "Bars that were told but not believed."),
+    Metric(
+        Gauge, "ingestion_lag_seconds", ("interval",), "Age of the oldest newest bar beyond its due time."
+    ),
+    Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
+    Metric(Gauge, "ws_clients_gauge", (), "WebSocket clients at present."),
+    Metric(Histogram, "ws_publish_latency_ms", (), "From publication to the clients' outboxes, in ms."),
+    Metric(Counter, "ws_dropped_messages_total", (), "Messages that slow clients lost."),
+    Metric(Gauge, "ws_replay_buffer_bars", (), "Bars replayed to a client that connects, at most."),
+)
+
+
+@dataclass(slots=True)
+class Metrics:
+    """The metrics of one process, on a registry of their own."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    _by_name: dict[str, Counter | Gauge | Histogram] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in METRICS:
+            extra = {"buckets": BUCKETS_MS} if one.make is Histogram else {}
+            self._by_name[one.name] = one.make(
+                one.name, one.help, one.labels, registry=self.registry, **extra
+            )
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+
+    def counter(self, name: str, *labels: str) -> Counter:
+        """The counter of METRICS with these label values."""
+        metric = self._by_name[name]
+        assert isinstance(metric, Counter)  # noqa: S101 - METRICS is ours
+        return metric.labels(*labels) if labels else metric
+
+    def histogram(self, name: str, *labels: str) -> Histogram:
+        """The histogram of METRICS with these label values."""
+        metric = self._by_name[name]
+        assert isinstance(metric, Histogram)  # noqa: S101 - METRICS is ours
+        return metric.labels(*labels) if labels else metric
+
+    def set_gauge(self, name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> None:
+        """Replace all values of a gauge, by label values; what is not named any more disappears."""
+        metric = self._by_name[name]
+        assert isinstance(metric, Gauge)  # noqa: S101 - METRICS is ours
+        if METRIC_LABELS[name]:
+            metric.clear()
+        for labels, value in values:
+            (metric.labels(*labels) if labels else metric).set(value)
+
+    def text(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+    @singledispatchmethod
+    def tell(self, event: Event) -> None:
+        """Count an event; most events move no metric."""
+
+    @tell.register
+    def _(self, event: ProviderAsked) -> None:
+        self.counter("provider_selected_total", event.capability, event.provider).inc()
+        if event.code != "ok":
+            self.counter("provider_errors_total", event.provider, event.endpoint, event.code).inc()
+        self.histogram("provider_latency_ms", event.provider, event.endpoint).observe(event.milliseconds)
+
+    @tell.register
+    def _(self, event: BarsWritten) -> None:
+        self.histogram("write_batch_ms").observe(event.milliseconds)
+        self.counter("bars_written_total", event.interval, event.source).inc(event.changed)
+        if event.rejected:
+            self.counter("bars_rejected_total", event.interval, event.source).inc(event.rejected)
+
+    @tell.register
+    def _(self, event: JobFinished) -> None:
+        if event.outcome == "done":
+            self.counter("jobs_processed_total", event.type, event.provider).inc()
+
+    @tell.register
+    def _(self, event: Published) -> None:
+        if event.clients:
+            self.histogram("ws_publish_latency_ms").observe(event.milliseconds)
+
+    @tell.register
+    def _(self, event: MessagesDropped) -> None:
+        self.counter("ws_dropped_messages_total").inc(event.count)
+
+
+METRIC_LABELS = {one.name: one.labels for one in METRICS}

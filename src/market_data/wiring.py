@@ -1,0 +1,230 @@
+"""The only file that knows which implementation: puts the service together, runs it, takes it apart in order."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from market_data.calendar import hours_of
+from market_data.collect.fetch import Fetcher
+from market_data.collect.sweep import Sweeper
+from market_data.errors import BadConfig, BadQuestion, MarketDataError, StoreUnavailable
+from market_data.events import Event, LoopFailed, Tell
+from market_data.ingest import Ingest
+from market_data.market.bar import Quote
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType, Instrument, read_symbol
+from market_data.market.span import Span
+from market_data.provider import Account, Facts, Limit, Provider, Query
+from market_data.providers import discover
+from market_data.push.hub import Hub
+from market_data.queue import Queue
+from market_data.route.budget import Budget
+from market_data.route.router import Router
+from market_data.serve.parts import Parts
+from market_data.settings import Configuration, Settings
+from market_data.store import quotes, universe
+from market_data.store.connect import Database, migrate, open_database
+from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
+from market_data.store.quotes import KnownQuote
+from market_data.store.redis import open_redis
+from market_data.stream import Stream
+from market_data.telemetry import logs
+from market_data.telemetry.metrics import Metrics
+from market_data.telemetry.scrape import Scrape
+from market_data.transport import Transport
+
+PAUSE_SECONDS = 2.0
+"""How long a loop that failed waits before it starts again."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the stores are."""
+
+    database_url: str
+    redis_url: str
+
+
+@asynccontextmanager
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The stores that the settings name; the embedded ones are started first and stopped last."""
+    async with AsyncExitStack() as stack:
+        postgres, redis = settings.database_url, settings.rlc_redis_url
+        if postgres is None:
+            server = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir / "postgres").__enter__)
+            stack.push_async_callback(asyncio.to_thread, server.__exit__, None, None, None)
+            postgres = SecretStr(server.url)
+        if redis is None:
+            valkey = await asyncio.to_thread(EmbeddedValkey(settings.data_dir / "valkey").__enter__)
+            stack.push_async_callback(asyncio.to_thread, valkey.__exit__, None, None, None)
+            redis = SecretStr(valkey.url)
+        yield Stores(postgres.get_secret_value(), redis.get_secret_value())
+
+
+def accounts(configuration: Configuration, providers: Mapping[str, Provider]) -> dict[str, Account]:
+    """What the operator has with each provider; BadConfig for limits that cannot be read."""
+    return {name: _account(configuration, provider.facts) for name, provider in providers.items()}
+
+
+def read_limits(text: str) -> tuple[Limit, ...]:
+    """Limits spelled `30/1,60/60`: calls, a slash, seconds. Raises ValueError."""
+    limits = []
+    for part in text.split(","):
+        calls, _, seconds = part.partition("/")
+        if not (calls.strip().isdigit() and seconds.strip().isdigit() and int(calls) and int(seconds)):
+            raise ValueError(f"{part.strip()!r} is not calls/seconds, as in 60/60")
+        limits.append(Limit(int(calls), int(seconds)))
+    return tuple(limits)
+
+
+def _account(configuration: Configuration, facts: Facts) -> Account:
+    def setting(suffix: str) -> str:
+        value = configuration.of_providers.get(f"{facts.settings_prefix}_{suffix}")
+        return value.get_secret_value() if value else ""
+
+    try:
+        limits = read_limits(setting("LIMITS")) if setting("LIMITS") else facts.limits
+    except ValueError as error:
+        raise BadConfig([f"{facts.settings_prefix}_LIMITS: {error}"]) from None
+    return Account(
+        base_url=(setting("BASE_URL") or facts.base_url).rstrip("/"),
+        limits=limits,
+        key=setting("API_KEY"),
+        secret=setting("SECRET"),
+    )
+
+
+class _Sweeps:
+    """When this replica last looked whether a sweep was due."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+
+@asynccontextmanager
+async def service(
+    configuration: Configuration, at: Stores, *, clock: Clock = time.time
+) -> AsyncIterator[Parts]:
+    """The running service: stores opened and migrated, loops under way; all stopped when the block ends.
+
+    Raises StoreUnavailable or BadConfig if it cannot start.
+    """
+    settings, metrics = configuration.settings, Metrics()
+
+    def tell(event: Event) -> None:
+        metrics.tell(event)
+        logs.tell(event)
+
+    async with AsyncExitStack() as stack:
+        warm = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
+        database = await stack.enter_async_context(
+            open_database(at.database_url, settings.database_pool_size)
+        )
+        redis = open_redis(at.redis_url)
+        stack.push_async_callback(redis.aclose)
+        await migrate(database)
+        transport = await stack.enter_async_context(Transport())
+        providers = discover()
+        queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}")
+        await queue.open()
+        stream = Stream(redis)
+        router = Router(
+            providers,
+            accounts(configuration, providers),
+            settings,
+            transport,
+            Budget(redis),
+            tell=tell,
+            clock=clock,
+        )
+        hub = Hub(stream, settings.ws_outbox_max_messages, tell, clock)
+        ingest = Ingest(database, stream, tell, clock)
+        fetcher = Fetcher(
+            queue=queue, router=router, ingest=ingest, database=database, tell=tell, clock=clock
+        )
+        sweeper = Sweeper(database, queue, settings, providers, tell)
+        scrape = Scrape(
+            metrics, database=database, queue=queue, router=router, hub=hub, settings=settings, clock=clock
+        )
+        await warm
+        sweeps = _Sweeps()
+        loops: list[tuple[str, Callable[[], Coroutine[None, None, None]]]] = [
+            ("push", hub.run),
+            ("fetch", lambda: fetcher.work(settings.fetch_concurrency)),
+        ]
+        if settings.local_sweep_enabled:
+            loops.append(("sweep", lambda: _sweep(sweeper, sweeps, settings.local_sweep_tick_sec, clock)))
+        for name, loop in loops:
+            stack.push_async_callback(_stopped, asyncio.create_task(_kept_up(name, loop, tell), name=name))
+        yield Parts(
+            configuration=configuration,
+            database=database,
+            redis=redis,
+            queue=queue,
+            router=router,
+            hub=hub,
+            tell=tell,
+            clock=clock,
+            started_at=clock(),
+            swept_at=lambda: sweeps.at,
+            metrics_text=scrape.text,
+            fetch_quote=lambda symbol, kind: _fetch_quote(router, database, symbol, kind, clock),
+            find=lambda symbol: _find(database, symbol),
+        )
+
+
+async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -> None:
+    """Sweep at once, then at every tick."""
+    while True:
+        sweeps.at = clock()
+        await sweeper.sweep(sweeps.at)
+        await asyncio.sleep(tick - clock() % tick)
+
+
+async def _kept_up(name: str, loop: Callable[[], Coroutine[None, None, None]], tell: Tell) -> None:
+    """Run a loop for ever: an outage of a store ends it, and after a pause it starts again."""
+    while True:
+        try:
+            await loop()
+        except MarketDataError as error:
+            tell(LoopFailed(name, str(error)))
+        except Exception as error:  # noqa: BLE001 - a bug in one unit of work must not end collection; it is told
+            tell(LoopFailed(name, f"{type(error).__name__}: {error}"))
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _find(database: Database, symbol: str) -> Instrument:
+    try:
+        name = read_symbol(symbol)
+    except ValueError as error:
+        raise BadQuestion(str(error), status=404) from None
+    found = await universe.find(database, name)
+    if found is None:
+        raise BadQuestion(
+            f"{name} is not in the universe; add it with `market-data universe add {name}`", status=404
+        )
+    return found
+
+
+async def _fetch_quote(
+    router: Router, database: Database, symbol: str, kind: AssetType, clock: Clock
+) -> KnownQuote:
+    now = clock()
+    query = Query(Capability.QUOTES_L1, symbol, kind, Span(int(now), int(now) + 1), now)
+    answered = await router.ask(query, now + router.settings.call_timeout_sec)
+    if not isinstance(answered.answer, Quote):
+        raise StoreUnavailable("a provider gave bars where a quote was asked for")
+    return await quotes.write(database, answered.answer, answered.provider, clock())
