@@ -1,4 +1,4 @@
-"""The only file that knows which implementation: puts the service together, runs it, takes it apart in order."""
+"""The only file that knows which implementation: puts the service together and takes it apart in order."""
 
 import asyncio
 import os
@@ -8,19 +8,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from market_data.calendar import hours_of
 from market_data.collect.fetch import Fetcher
 from market_data.collect.sweep import Sweeper
-from market_data.errors import BadConfig, BadQuestion, MarketDataError, StoreUnavailable
+from market_data.errors import BadConfig, MarketDataError
 from market_data.events import Event, LoopFailed, Tell
 from market_data.ingest import Ingest
-from market_data.market.bar import Quote
-from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType, Instrument, read_symbol
-from market_data.market.span import Span
-from market_data.provider import Account, Facts, Limit, Provider, Query
+from market_data.market.instrument import AssetType
+from market_data.provider import Account, Facts, Limit, Provider
 from market_data.providers import discover
 from market_data.push.hub import Hub
 from market_data.queue import Queue
@@ -28,10 +25,8 @@ from market_data.route.budget import Budget
 from market_data.route.router import Router
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, Settings
-from market_data.store import quotes, universe
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.store.quotes import KnownQuote
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
 from market_data.telemetry import logs
@@ -43,6 +38,7 @@ PAUSE_SECONDS = 2.0
 """How long a loop that failed waits before it starts again."""
 
 Clock = Callable[[], float]
+Loop = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +50,38 @@ class Stores:
 
 
 @asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database that the settings name; an embedded one runs while the block does."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    server = EmbeddedPostgres(settings.data_dir / "postgres")
+    await asyncio.to_thread(server.__enter__)
+    try:
+        yield server.url
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def redis_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the Redis that the settings name; an embedded Valkey runs while the block does."""
+    if settings.rlc_redis_url is not None:
+        yield settings.rlc_redis_url.get_secret_value()
+        return
+    server = EmbeddedValkey(settings.data_dir / "valkey")
+    await asyncio.to_thread(server.__enter__)
+    try:
+        yield server.url
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+@asynccontextmanager
 async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """The stores that the settings name; the embedded ones are started first and stopped last."""
-    async with AsyncExitStack() as stack:
-        postgres, redis = settings.database_url, settings.rlc_redis_url
-        if postgres is None:
-            server = await asyncio.to_thread(EmbeddedPostgres(settings.data_dir / "postgres").__enter__)
-            stack.push_async_callback(asyncio.to_thread, server.__exit__, None, None, None)
-            postgres = SecretStr(server.url)
-        if redis is None:
-            valkey = await asyncio.to_thread(EmbeddedValkey(settings.data_dir / "valkey").__enter__)
-            stack.push_async_callback(asyncio.to_thread, valkey.__exit__, None, None, None)
-            redis = SecretStr(valkey.url)
-        yield Stores(postgres.get_secret_value(), redis.get_secret_value())
+    async with database_url(settings) as database, redis_url(settings) as redis:
+        yield Stores(database, redis)
 
 
 def accounts(configuration: Configuration, providers: Mapping[str, Provider]) -> dict[str, Account]:
@@ -124,7 +139,7 @@ async def service(
         logs.tell(event)
 
     async with AsyncExitStack() as stack:
-        warm = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
+        calendars = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
         database = await stack.enter_async_context(
             open_database(at.database_url, settings.database_pool_size)
         )
@@ -132,53 +147,63 @@ async def service(
         stack.push_async_callback(redis.aclose)
         await migrate(database)
         transport = await stack.enter_async_context(Transport())
-        providers = discover()
-        queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}")
-        await queue.open()
-        stream = Stream(redis)
-        router = Router(
-            providers,
-            accounts(configuration, providers),
-            settings,
-            transport,
-            Budget(redis),
-            tell=tell,
-            clock=clock,
-        )
-        hub = Hub(stream, settings.ws_outbox_max_messages, tell, clock)
-        ingest = Ingest(database, stream, tell, clock)
-        fetcher = Fetcher(
-            queue=queue, router=router, ingest=ingest, database=database, tell=tell, clock=clock
-        )
-        sweeper = Sweeper(database, queue, settings, providers, tell)
-        scrape = Scrape(
-            metrics, database=database, queue=queue, router=router, hub=hub, settings=settings, clock=clock
-        )
-        await warm
-        sweeps = _Sweeps()
-        loops: list[tuple[str, Callable[[], Coroutine[None, None, None]]]] = [
-            ("push", hub.run),
-            ("fetch", lambda: fetcher.work(settings.fetch_concurrency)),
-        ]
-        if settings.local_sweep_enabled:
-            loops.append(("sweep", lambda: _sweep(sweeper, sweeps, settings.local_sweep_tick_sec, clock)))
-        for name, loop in loops:
-            stack.push_async_callback(_stopped, asyncio.create_task(_kept_up(name, loop, tell), name=name))
-        yield Parts(
-            configuration=configuration,
+        parts, loops = _assembled(
+            configuration,
             database=database,
             redis=redis,
-            queue=queue,
-            router=router,
-            hub=hub,
+            transport=transport,
+            metrics=metrics,
             tell=tell,
             clock=clock,
-            started_at=clock(),
-            swept_at=lambda: sweeps.at,
-            metrics_text=scrape.text,
-            fetch_quote=lambda symbol, kind: _fetch_quote(router, database, symbol, kind, clock),
-            find=lambda symbol: _find(database, symbol),
         )
+        await parts.queue.open()
+        await calendars
+        for name, loop in loops.items():
+            task = asyncio.create_task(_kept_up(name, loop, tell), name=name)
+            stack.push_async_callback(_stopped, task)
+        yield parts
+
+
+def _assembled(
+    configuration: Configuration,
+    *,
+    database: Database,
+    redis: Redis,
+    transport: Transport,
+    metrics: Metrics,
+    tell: Tell,
+    clock: Clock,
+) -> tuple[Parts, dict[str, Loop]]:
+    """The parts, and the loops that keep them going."""
+    settings, providers, stream = configuration.settings, discover(), Stream(redis)
+    queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}")
+    known = accounts(configuration, providers)
+    router = Router(providers, known, settings, transport, Budget(redis), tell=tell, clock=clock)
+    hub = Hub(stream, settings.ws_outbox_max_messages, tell, clock)
+    ingest = Ingest(database, stream, tell, clock)
+    fetcher = Fetcher(queue=queue, router=router, ingest=ingest, database=database, tell=tell, clock=clock)
+    sweeper = Sweeper(database, queue, settings, providers, tell)
+    scrape = Scrape(
+        metrics, database=database, queue=queue, router=router, hub=hub, settings=settings, clock=clock
+    )
+    sweeps = _Sweeps()
+    loops: dict[str, Loop] = {"push": hub.run, "fetch": lambda: fetcher.work(settings.fetch_concurrency)}
+    if settings.local_sweep_enabled:
+        loops["sweep"] = lambda: _sweep(sweeper, sweeps, settings.local_sweep_tick_sec, clock)
+    parts = Parts(
+        configuration=configuration,
+        database=database,
+        redis=redis,
+        queue=queue,
+        router=router,
+        hub=hub,
+        fetcher=fetcher,
+        clock=clock,
+        started_at=clock(),
+        swept_at=lambda: sweeps.at,
+        metrics_text=scrape.text,
+    )
+    return parts, loops
 
 
 async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -> None:
@@ -189,42 +214,18 @@ async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -
         await asyncio.sleep(tick - clock() % tick)
 
 
-async def _kept_up(name: str, loop: Callable[[], Coroutine[None, None, None]], tell: Tell) -> None:
-    """Run a loop for ever: an outage of a store ends it, and after a pause it starts again."""
+async def _kept_up(name: str, loop: Loop, tell: Tell) -> None:
+    """Run a loop for ever: an error ends it, is told, and after a pause it starts again."""
     while True:
         try:
             await loop()
         except MarketDataError as error:
             tell(LoopFailed(name, str(error)))
-        except Exception as error:  # noqa: BLE001 - a bug in one unit of work must not end collection; it is told
+        except Exception as error:  # noqa: BLE001 - a bug in one unit of work must not end collection
             tell(LoopFailed(name, f"{type(error).__name__}: {error}"))
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _stopped(task: "asyncio.Task[None]") -> None:
+async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
-
-
-async def _find(database: Database, symbol: str) -> Instrument:
-    try:
-        name = read_symbol(symbol)
-    except ValueError as error:
-        raise BadQuestion(str(error), status=404) from None
-    found = await universe.find(database, name)
-    if found is None:
-        raise BadQuestion(
-            f"{name} is not in the universe; add it with `market-data universe add {name}`", status=404
-        )
-    return found
-
-
-async def _fetch_quote(
-    router: Router, database: Database, symbol: str, kind: AssetType, clock: Clock
-) -> KnownQuote:
-    now = clock()
-    query = Query(Capability.QUOTES_L1, symbol, kind, Span(int(now), int(now) + 1), now)
-    answered = await router.ask(query, now + router.settings.call_timeout_sec)
-    if not isinstance(answered.answer, Quote):
-        raise StoreUnavailable("a provider gave bars where a quote was asked for")
-    return await quotes.write(database, answered.answer, answered.provider, clock())

@@ -9,11 +9,16 @@ from market_data.errors import NoProvider, StoreUnavailable
 from market_data.events import JobFinished, LoopFailed, Tell
 from market_data.ingest import Delivery, Ingest
 from market_data.market.bar import Bars, Quote
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
+from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.queue import Claimed, Job, Queue
 from market_data.route.router import Answered, Router
 from market_data.store import quotes
 from market_data.store.connect import Database
+from market_data.store.quotes import KnownQuote
 
 STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops."""
@@ -88,20 +93,26 @@ class Fetcher:
 
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
+        if job.capability.interval is None:
+            return (await self.quote(job.symbol, job.asset_type)).provider
         now = self._clock()
+        deadline = min(now + self._router.settings.fetch_deadline_sec, job.expires_at)
         query = Query(job.capability, job.symbol, job.asset_type, job.span, now)
-        deadline = now + self._router.settings.fetch_deadline_sec
-        answered = await self._router.ask(query, min(deadline, job.expires_at))
-        match answered.answer:
-            case Bars() as bars:
-                await self._take_in(job, answered, bars)
-            case Quote() as quote:
-                await quotes.write(self._database, quote, answered.provider, self._clock())
+        answered = await self._router.ask(query, deadline)
+        await self._take_in(job, job.capability.interval, answered)
         return answered.provider
 
-    async def _take_in(self, job: Job, answered: Answered, bars: Bars) -> None:
-        interval = job.capability.interval
-        assert interval is not None  # noqa: S101 - bars answer only what has an interval
+    async def quote(self, symbol: str, asset_type: AssetType) -> KnownQuote:
+        """Ask for the newest quote of a symbol, store and return it; raises as `fetch` does."""
+        now = self._clock()
+        deadline = now + self._router.settings.call_timeout_sec
+        query = Query(Capability.QUOTES_L1, symbol, asset_type, Span(int(now), int(now) + 1), now)
+        answered = await self._router.ask(query, deadline)
+        assert isinstance(answered.answer, Quote)  # noqa: S101 - the contract of a provider
+        return await quotes.write(self._database, answered.answer, answered.provider, self._clock())
+
+    async def _take_in(self, job: Job, interval: Interval, answered: Answered) -> None:
+        assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
         delivery = Delivery(
             symbol=job.symbol,
             interval=interval,
@@ -109,7 +120,7 @@ class Fetcher:
             hours=hours_of(job.exchange, job.asset_type),
             provider=answered.provider,
             reach=answered.reach,
-            bars=bars,
+            bars=answered.answer,
             asked_at=answered.asked_at,
         )
         taken = await self._ingest(delivery)

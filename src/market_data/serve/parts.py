@@ -7,14 +7,15 @@ from typing import Annotated
 from litestar.params import Dependency
 from redis.asyncio import Redis
 
-from market_data.events import Tell
-from market_data.market.instrument import AssetType, Instrument
+from market_data.collect.fetch import Fetcher
+from market_data.errors import BadQuestion
+from market_data.market.instrument import Instrument, read_symbol
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.route.router import Router
 from market_data.settings import Configuration, Settings
+from market_data.store import universe
 from market_data.store.connect import Database
-from market_data.store.quotes import KnownQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,24 @@ class Parts:
     queue: Queue
     router: Router
     hub: Hub
-    tell: Tell
+    fetcher: Fetcher
     clock: Callable[[], float]
     started_at: float
     swept_at: Callable[[], float | None]  # when this replica last looked whether a sweep was due
     metrics_text: Callable[[], Awaitable[bytes]]
-    fetch_quote: Callable[[str, AssetType], Awaitable[KnownQuote]]
-    find: Callable[[str], Awaitable[Instrument]]  # BadQuestion (404) where the universe does not hold it
+
+    async def find(self, symbol: str) -> Instrument:
+        """The instrument of a symbol; BadQuestion (404) where the universe does not hold it."""
+        try:
+            name = read_symbol(symbol)
+        except ValueError as error:
+            raise BadQuestion(str(error), status=404) from None
+        found = await universe.find(self.database, name)
+        if found is None:
+            raise BadQuestion(
+                f"{name} is not in the universe: `market-data universe add {name}` adds it", status=404
+            )
+        return found
 
     @property
     def settings(self) -> Settings:

@@ -94,7 +94,7 @@ async def price(parts: Given, symbol: str) -> Price:
     if quote is not None and _fresh(parts, instrument, quote):
         return _of_quote(quote, parts.clock(), stale=False)
     try:
-        told = await parts.fetch_quote(instrument.symbol, instrument.asset_type)
+        told = await parts.fetcher.quote(instrument.symbol, instrument.asset_type)
     except NoProvider:
         stored = await _stored(parts, instrument.symbol, quote)
         if stored is None:

@@ -1,0 +1,55 @@
+# Everything a user and CI run. Python 3.11 or later and make are all that must be there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8001
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve check format test bench lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(VENV)/.runtime ## Run the whole service on a simulated market, on port 8001
+	@$(BIN)/market-data demo --port $(PORT)
+
+serve: $(VENV)/.runtime ## Run the service with real providers, on port 8001
+	@$(BIN)/market-data serve --port $(PORT)
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts, size limits
+	@echo "== format"; $(BIN)/ruff format --check .
+	@echo "== lint"; $(BIN)/ruff check .
+	@echo "== types"; $(BIN)/mypy
+	@echo "== import contracts"; $(BIN)/lint-imports
+	@echo "== sizes"; $(BIN)/python tools/check_sizes.py
+
+format: $(VENV)/.dev ## Put the code into its format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test: $(VENV)/.dev ## Pass every test
+	@echo "== tests: every server that they need is started and stopped by themselves"
+	@$(BIN)/pytest -n auto --dist loadscope
+
+bench: $(VENV)/.dev ## Print the figures of docs/measurements.md
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate requirements/bootstrap.in
+
+lock: $(VENV)/.dev ## Choose the newest versions that pyproject.toml allows
+	@$(LOCK) --output-file requirements/bootstrap.txt
+	@$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	@$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
+
+clean: ## Remove what was installed; data in .market-data stay
+	@rm -rf $(VENV)
+
+# A stamp in the environment stands for an installation that went through.
+$(VENV)/.runtime: requirements/bootstrap.txt requirements/runtime.txt pyproject.toml
+	@PYTHON="$(PYTHON)" tools/install $(VENV) runtime
+	@touch $@
+
+$(VENV)/.dev: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@PYTHON="$(PYTHON)" tools/install $(VENV) dev
+	@touch $@ $(VENV)/.runtime
