@@ -12,6 +12,7 @@ import typer
 
 from market_data.cli.output import data, print_json_line, words
 from market_data.errors import BadConfig
+from market_data.providers import discover as providers
 from market_data.serve.window import read_datetime
 from market_data.simulate import (
     FAULTS,
@@ -23,7 +24,6 @@ from market_data.simulate import (
     read_option,
     start,
 )
-from market_data.providers import discover as providers
 from market_data.simulate.clock import Clock
 from market_data.simulate.server import LOCAL, USUAL_PORT
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-import asyncpg
 import numpy as np
 
 from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, VolumeScope
@@ -48,7 +47,7 @@ class Told:
     rejected: tuple[Rejected, ...] = ()
 
 
-async def write(connection: Connection[asyncpg.Record], told: Told) -> list[KnownBar]:
+async def write(connection: Connection, told: Told) -> list[KnownBar]:
     """Write within the caller's transaction; returns the bars that are new or changed, oldest first.
 
     A bar that says nothing new writes nothing. The old value of one that changes goes to `candle_revisions`.
@@ -141,7 +140,7 @@ def _known(row: Iterable[tuple[str, Any]], **origin: object) -> KnownBar:
     return KnownBar(**values)
 
 
-async def _keep_rejected(connection: Connection[asyncpg.Record], told: Told, as_of: datetime) -> None:
+async def _keep_rejected(connection: Connection, told: Told, as_of: datetime) -> None:
     ts, *numbers = zip(*(one.row for one in told.rejected), strict=True)
     finite: Sequence[list[float | None]] = [
         [value if np.isfinite(value) else None for value in column] for column in numbers

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -20,8 +20,10 @@ STATEMENT_SECONDS = 60.0
 _OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
 # OSError includes TimeoutError: a statement over its time is an outage too
 
-Connection = PoolConnectionProxy
-"""One connection inside a transaction."""
+if TYPE_CHECKING:
+    Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
+else:
+    Connection = PoolConnectionProxy
 
 
 @cache
@@ -57,7 +59,7 @@ class Database:
             return tag
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection[asyncpg.Record]]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits if the block ends without an error."""
         with _outages():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import asyncpg
-
 from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.store.connect import Connection, Database, sql
@@ -18,7 +16,7 @@ class Cursor:
 
 
 async def advance(
-    connection: Connection[asyncpg.Record],
+    connection: Connection,
     *,
     symbol: str,
     interval: str,

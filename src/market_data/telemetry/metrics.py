@@ -38,8 +38,12 @@ METRICS = (
     Metric(Counter, "bars_written_total", ("interval", "source"), "Bars that were new or changed."),
     Metric(Counter, "bars_rejected_total", ("interval", "source"), "Bars that were told but not believed."),
     Metric(
-        Gauge, "ingestion_lag_seconds", ("interval",), "Age of the oldest newest bar beyond its due time."
+        Gauge,
+        "ingestion_lag_seconds",
+        ("interval",),
+        "Seconds since the end of the newest final bar, of the symbol farthest behind whose market is open.",
     ),
+    Metric(Gauge, "store_up", ("store",), "1 while the store can be reached."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
     Metric(Gauge, "ws_clients_gauge", (), "WebSocket clients at present."),
     Metric(Histogram, "ws_publish_latency_ms", (), "From publication to the clients' outboxes, in ms."),
