@@ -211,7 +211,9 @@ async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -
     while True:
         sweeps.at = clock()
         await sweeper.sweep(sweeps.at)
-        await asyncio.sleep(tick - clock() % tick)
+        # from the tick just swept, not from the clock: a timer that fires a little early would skip one
+        following = (sweeps.at // tick + 1) * tick
+        await asyncio.sleep(max(following - clock(), 0.0))
 
 
 async def _kept_up(name: str, loop: Loop, tell: Tell) -> None:
