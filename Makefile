@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8001
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test bench lock clean
+.PHONY: help demo serve check format test bench docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev ## Print the figures of docs/measurements.md
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate requirements/bootstrap.in
+
+docs: $(VENV)/.dev ## Make the pages that are made from the code
+	@$(BIN)/python tools/make_docs.py
 
 lock: $(VENV)/.dev ## Choose the newest versions that pyproject.toml allows
 	@$(LOCK) --output-file requirements/bootstrap.txt

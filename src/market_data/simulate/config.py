@@ -1,0 +1,44 @@
+"""What a simulator plays and how: frozen before it starts."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from market_data.errors import BadConfig
+from market_data.simulate.fault import Switched
+from market_data.simulate.protocol import Plan
+
+USUAL_SYMBOLS = r"[A-Z]{1,5}(-[A-Z])?|\^[A-Z]{2,6}|[A-Z]{2,5}-USD"
+"""AAPL, BRK-B, ^GSPC, BTC-USD and their like. NOSUCH, having six letters, is unknown everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """A simulator's settings; raises BadConfig with one line for each that cannot be used."""
+
+    seed: int = 1
+    recorded: Mapping[str, Path] = field(default_factory=dict)  # symbol → CSV; wins over generated bars
+    symbols: str = USUAL_SYMBOLS  # regular expression of the generated symbols; empty: none
+    plans: Mapping[str, Plan] = field(default_factory=dict)  # by provider; free where it is not named
+    faults: tuple[Switched, ...] = ()
+    timezone: str = "America/New_York"  # of naive times in recorded files
+
+    def __post_init__(self) -> None:
+        problems = []
+        try:
+            re.compile(self.symbols)
+        except re.error as error:
+            problems.append(f"symbols: {self.symbols!r} is not a regular expression: {error}")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            problems.append(f"timezone: {self.timezone!r} is unknown: use one like America/New_York")
+        if problems:
+            raise BadConfig(problems)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of naive times in recorded files."""
+        return ZoneInfo(self.timezone)

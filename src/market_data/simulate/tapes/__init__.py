@@ -1,0 +1,1 @@
+"""The tapes: bars that were recorded, and bars that are made."""

@@ -1,0 +1,194 @@
+"""Bars made from a seed: any symbol, any minute, the same for ever."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+
+from market_data.market.bar import Bars, Mask, Numbers, Row
+from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
+from market_data.market.session import SessionGrid
+from market_data.market.span import Span
+from market_data.simulate.rollup import by_interval, by_session, until
+from market_data.simulate.tape import Listing, asset_type_of, trading_hours
+
+FIRST_DAY = 1_262_304_000
+"""2010-01-01: nothing was generated before."""
+SESSIONS_KEPT = 512
+"""Sessions of minutes held in memory: at most 70 kB each."""
+DAYS_KEPT = 50_000
+"""Daily bars held in memory: making one costs a session of minutes."""
+
+_LEVELS = {
+    "AAPL": 230.0,
+    "AMZN": 215.0,
+    "GOOGL": 175.0,
+    "META": 590.0,
+    "MSFT": 430.0,
+    "NVDA": 135.0,
+    "TSLA": 320.0,
+    "SPY": 590.0,
+    "QQQ": 510.0,
+    "^GSPC": 5900.0,
+    "BTC-USD": 96000.0,
+    "ETH-USD": 3300.0,
+    "SOL-USD": 190.0,
+}  # fmt: skip - what a few known names cost, so that a demo looks right; any other price is as good
+_WAVES = ((2, 0.02), (8, 0.03), (32, 0.06), (128, 0.10), (512, 0.15))
+"""Days between the knots of a wave, and how far it moves the price: in all less than 36 %, up or down."""
+_STEP = 0.0004
+"""How far a minute moves the price, of the price, in regular hours."""
+_THIN_STEP = 0.00015
+_THIN_SHARE = 0.4
+"""Of the minutes before the open and after the close, how many have trades."""
+_THIN_VOLUME = 0.03
+
+
+class GeneratedTape:
+    """Every symbol that `symbols` (a regular expression) matches whole, made from `seed`.
+
+    Nothing but `seed`, the symbol and the minute decides a bar. Only sums, products and raw random bits are
+    used, none of numpy's distributions and no transcendental function: their results differ between versions
+    and processors, and "the same for ever" has to outlive both.
+    """
+
+    def __init__(self, seed: int, symbols: str) -> None:
+        self._seed = seed
+        self._symbols = re.compile(symbols)
+        self._minutes: Callable[[str, Span], Bars] = lru_cache(SESSIONS_KEPT)(self._make)
+        self._day: Callable[[str, Span, Span], Row] = lru_cache(DAYS_KEPT)(self._make_day)
+
+    def listing(self, symbol: str) -> Listing | None:
+        """What `symbol` would be; None if the expression does not match it."""
+        if not self._symbols.fullmatch(symbol):
+            return None
+        asset_type = asset_type_of(symbol)
+        return Listing(symbol, symbol, asset_type, trading_hours(asset_type), FIRST_DAY)
+
+    def bars(self, symbol: str, interval: Interval, span: Span, now: float) -> Bars:
+        """See Tape."""
+        listing = self.listing(symbol)
+        asked = span.overlap(Span(FIRST_DAY, max(int(now) + 1, FIRST_DAY + 1)))
+        if listing is None or asked is None:
+            return Bars.none()
+        if interval is Interval.D1:
+            return self._days(listing, asked, now)
+        minutes = self._window(listing, Span(asked.start, asked.end + interval.seconds), now)
+        bars = by_interval(minutes, interval, listing.hours)
+        return bars.take((bars.ts >= asked.start) & (bars.ts < asked.end))
+
+    def _window(self, listing: Listing, span: Span, now: float) -> Bars:
+        sessions = [one for one in listing.hours.extended.sessions(span) if one.start < now]
+        bars = joined([self._minutes(listing.symbol, one) for one in sessions])
+        return until(bars.take((bars.ts >= span.start) & (bars.ts < span.end)), Interval.M1.seconds, now)
+
+    def _days(self, listing: Listing, span: Span, now: float) -> Bars:
+        rows: list[Row] = []
+        for session in listing.hours.regular.sessions(Span(span.start, span.end + Interval.D1.seconds)):
+            label = session.start - session.start % Interval.D1.seconds
+            if label not in span or session.start >= now:
+                continue
+            if session.end <= now:
+                whole = listing.hours.extended.session_at(session.start) or session
+                rows.append(self._day(listing.symbol, whole, session))
+            else:
+                rows += by_session(self._window(listing, session, now), listing.hours).rows()
+        return Bars.of(rows)
+
+    def _make_day(self, symbol: str, whole: Span, regular: Span) -> Row:
+        minutes = self._make(symbol, whole)  # past the cache of minutes: a year of days would sweep it clean
+        hours = trading_hours(asset_type_of(symbol))
+        return by_session(
+            minutes.take((minutes.ts >= regular.start) & (minutes.ts < regular.end)), hours
+        ).rows()[0]
+
+    def _make(self, symbol: str, session: Span) -> Bars:
+        asset_type = asset_type_of(symbol)
+        hours = trading_hours(asset_type)
+        ts = np.arange(session.start, session.end, Interval.M1.seconds, dtype=np.int64)
+        regular = hours.regular.holds(ts)
+        dice = self._dice(symbol, session.start, 10, len(ts))
+        step = np.where(regular, _STEP, _THIN_STEP)
+        price = self._path(symbol, session, hours.extended, (dice[0] + dice[1] - 1) * 2 * step)
+        opens, closes = np.round(price[:-1] * (1 + (dice[2] - 0.5) * 0.2 * step), 2), np.round(price[1:], 2)
+        top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
+        high = np.round(top * (1 + dice[3] * step * 0.6), 2)
+        low = np.round(bottom * (1 - dice[4] * step * 0.6), 2)
+        shape = _always_shape(len(ts)) if asset_type is AssetType.CRYPTO else _session_shape(regular)
+        noise = 0.4 + dice[5] + dice[6] * dice[7] * dice[8]
+        volume = np.floor(self._turnover(symbol) * shape * noise) + 1
+        traded = regular | (dice[9] < _THIN_SHARE)
+        made = Bars(ts, opens, np.maximum(high, top), np.minimum(low, bottom), closes, volume).take(traded)
+        for column in made.columns():
+            column.setflags(write=False)  # it is kept, and given to everybody who asks
+        return made
+
+    def _path(self, symbol: str, session: Span, grid: SessionGrid, moves: Numbers) -> Numbers:
+        """Prices at the borders of the minutes: a walk tied to this session's level and to the next one's."""
+        begin = self._level(symbol, session.start)
+        after = grid.next_open(session.start)
+        end = self._level(symbol, session.end if after is None else after)
+        at = np.arange(len(moves) + 1) / len(moves)
+        walk = np.concatenate(([0.0], np.cumsum(moves)))
+        path: Numbers = (begin + (end - begin) * at) * (1 + walk - walk[-1] * at)
+        return path
+
+    def _level(self, symbol: str, at: int) -> float:
+        """The price at which the day of `at` begins, whatever was asked before: waves of five lengths."""
+        day = at // Interval.D1.seconds
+        moved = 0.0
+        for length, reach in _WAVES:
+            knot, into = divmod(day, length)
+            before, behind = (2 * self._number(symbol, f"{length}:{one}") - 1 for one in (knot, knot + 1))
+            moved += reach * (before + (behind - before) * into / length)
+        return self._base(symbol) * (1 + moved)
+
+    def _base(self, symbol: str) -> float:
+        return _LEVELS.get(symbol) or 20 + 480 * self._number(symbol, "price")
+
+    def _turnover(self, symbol: str) -> float:
+        """Units traded in an average minute: half a million to fifteen million of the currency's worth."""
+        return (5e5 + 1.45e7 * self._number(symbol, "turnover")) / self._base(symbol)
+
+    def _number(self, symbol: str, about: str) -> float:
+        """A number in [0, 1) that only the seed, the symbol and what it is about decide."""
+        digest = blake2b(f"{self._seed}|{symbol}|{about}".encode(), digest_size=6).digest()
+        return int.from_bytes(digest) / 2**48
+
+    def _dice(self, symbol: str, start: int, rows: int, columns: int) -> Numbers:
+        """Numbers in [0, 1) of shape (rows, columns)."""
+        digest = blake2b(f"{self._seed}|{symbol}|{start}".encode(), digest_size=16).digest()
+        raw = np.random.Philox(key=int.from_bytes(digest)).random_raw(rows * columns)
+        dice: Numbers = (raw >> np.uint64(11)).astype(np.float64).reshape(rows, columns) * 2.0**-53
+        return dice
+
+
+def _session_shape(regular: Mask) -> Numbers:
+    """Much at the open, little at noon, most at the close; hardly anything outside the regular session."""
+    count = int(regular.sum())
+    square = np.linspace(-1, 1, count) ** 2
+    shape = np.full(len(regular), _THIN_VOLUME)
+    shape[regular] = 0.6 + 2.4 * square * square
+    if count > 1:
+        first, *_, last = np.flatnonzero(regular)
+        shape[first] *= 3
+        shape[last] *= 4
+    return shape
+
+
+def _always_shape(minutes: int) -> Numbers:
+    """Of an always-open market: most in the middle of the UTC day, when Europe and America are awake."""
+    noon = np.abs(np.arange(minutes, dtype=np.float64) * 2 / minutes - 1)
+    shape: Numbers = 1.3 - noon * 0.8
+    return shape
+
+
+def joined(pieces: list[Bars]) -> Bars:
+    """Bars of several sessions as one."""
+    if not pieces:
+        return Bars.none()
+    columns = zip(*(piece.columns() for piece in pieces), strict=True)
+    return Bars(*(np.concatenate(column) for column in columns))

@@ -1,0 +1,141 @@
+"""Recorded minutes, asked for through each provider's protocol, are stored once and value for value."""
+
+import csv
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from market_data.collect.fetch import Fetcher
+from market_data.collect.sweep import Sweeper
+from market_data.errors import NoProvider
+from market_data.ingest import Ingest
+from market_data.market.bar import BarStatus, Row
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.providers import discover
+from market_data.queue import Queue
+from market_data.route.budget import Budget
+from market_data.route.router import Router
+from market_data.settings import read
+from market_data.simulate import Plan, SimulatorConfig, start
+from market_data.store import bars, universe
+from market_data.store.connect import Database
+from market_data.store.redis import open_redis
+from market_data.stream import Stream
+from market_data.transport import Transport
+from market_data.wiring import accounts
+
+SYMBOL = "SPXX"
+RECORDED = Path(__file__).parents[3] / "shared" / "data" / "mplfinance" / "SP500_NOV2019_IDay.csv"
+"""The S&P 500 minute by minute, 5 to 8 November 2019, the closing minute of three days included."""
+FIRST = datetime(2019, 11, 5, 14, 31, 30, tzinfo=UTC)
+LAST = datetime(2019, 11, 12, 0, 0, tzinfo=UTC)
+STEP = timedelta(minutes=47)
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not RECORDED.exists(), reason="the recorded bars are not part of the project"),
+]
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        return self.at.timestamp()
+
+
+@dataclass(frozen=True)
+class Collector:
+    sweeper: Sweeper
+    queue: Queue
+    fetcher: Fetcher
+
+    async def collect(self, now: float) -> None:
+        """Sweep, and do every job that the sweep has made; one that nobody can serve yet is due again."""
+        await self.sweeper.sweep(now)
+        while sum((await self.queue.depth()).values()):
+            for claimed in await self.queue.claim(each=10):
+                with suppress(NoProvider):
+                    await self.fetcher.fetch(claimed.job)
+                await self.queue.done(claimed)
+
+
+@asynccontextmanager
+async def collecting(
+    provider: str, database: Database, redis_url: str, clock: Clock
+) -> AsyncIterator[Collector]:
+    async with AsyncExitStack() as stack:
+        config = SimulatorConfig(recorded={SYMBOL: RECORDED}, plans={provider: Plan.UNLIMITED})
+        simulator = await stack.enter_async_context(await start(config, clock))
+        prefix = discover()[provider].facts.settings_prefix
+        configuration = read(
+            {
+                f"{prefix}_BASE_URL": simulator.base_urls[provider],
+                f"{prefix}_API_KEY": "a-key",
+                f"{prefix}_LIMITS": "1000/1",
+                "POLICY_BARS_1M": provider,
+                "CADENCE_T0": "bars_1m=60",
+            },
+            dotenv=None,
+        )
+        settings, providers = configuration.settings, discover()
+        redis = open_redis(redis_url)
+        stack.push_async_callback(redis.aclose)
+        queue = Queue(redis, "replay")
+        await queue.open()
+        router = Router(
+            providers,
+            accounts(configuration, providers),
+            settings,
+            await stack.enter_async_context(Transport()),
+            Budget(redis),
+            tell=lambda _: None,
+            clock=clock,
+        )
+        ingest = Ingest(database, Stream(redis), lambda _: None, clock)
+        fetcher = Fetcher(
+            queue=queue, router=router, ingest=ingest, database=database, tell=lambda _: None, clock=clock
+        )
+        yield Collector(Sweeper(database, queue, settings, providers, lambda _: None), queue, fetcher)
+
+
+def recorded() -> Iterator[Row]:
+    """The rows of the file. Its columns are Date, Open, Close, High, Low, Volume, its times New York's."""
+    with RECORDED.open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            local = datetime.strptime(row["Date"], "%m/%d/%Y %H:%M").replace(
+                tzinfo=ZoneInfo("America/New_York")
+            )
+            numbers = (float(row[name]) for name in ("Open", "High", "Low", "Close", "Volume"))
+            open_, high, low, close, volume = numbers
+            yield int(local.timestamp()), open_, high, low, close, volume
+
+
+@pytest.mark.parametrize("provider", sorted(discover()))
+async def test_recorded_minutes_are_stored_once_and_value_for_value(
+    provider: str, database: Database, redis_url: str
+) -> None:
+    await universe.put(database, [Instrument(SYMBOL, "NYSE", AssetType.ETF, Tier.T0)])
+    clock = Clock(FIRST)
+    async with collecting(provider, database, redis_url, clock) as collector:
+        while clock.at < LAST:
+            await collector.collect(clock())
+            clock.at += STEP
+    span = Span.between(FIRST - timedelta(days=1), LAST)
+    stored = await bars.window(database, SYMBOL, Interval.M1, span, limit=10_000, as_of=None)
+    expected = list(recorded())
+    assert len(expected) == 1563
+    rows = [(int(bar.ts.timestamp()), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in stored]
+    assert rows == expected
+    assert {bar.status for bar in stored} == {BarStatus.FINAL}
+    assert {bar.provider for bar in stored} == {provider}

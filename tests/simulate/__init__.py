@@ -1,0 +1,1 @@
+"""Tests of the simulator: real HTTP against a simulator on a free port."""

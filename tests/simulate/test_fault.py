@@ -1,0 +1,248 @@
+"""Every fault of the table does what its line says, at every provider that can show it."""
+
+import json
+import math
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import pytest
+
+from market_data.simulate import FAULTS, Fault, discover
+
+from .answers import END, NOW, OPEN_TO_ALL, PROVIDERS, minutes, rows, truth
+from .conftest import Rig, Rigged, at
+
+pytestmark = pytest.mark.anyio
+
+
+async def latency(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="latency", value=200)
+    before = time.monotonic()
+    assert len(rows(await minutes(it, provider))) == 10
+    assert time.monotonic() - before >= 0.2
+
+
+async def hang(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="hang", value=0.2)
+    before = time.monotonic()
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await minutes(it, provider)
+    assert time.monotonic() - before >= 0.2
+
+
+async def http_429(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="http_429")
+    bare = await minutes(it, provider)
+    assert bare.status == 429
+    assert "retry-after" not in bare.headers
+    await it.switch(provider=provider, fault="http_429", value=30)
+    told = await minutes(it, provider)
+    assert (told.status, told.headers["retry-after"]) == (429, "30")
+    words = {"finnhub": "API limit reached", "yahoo": "Too Many Requests", "alphavantage": "spreading out"}
+    assert words[provider] in told.text
+
+
+async def http_500(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="http_500")
+    got = await minutes(it, provider)
+    assert (got.status, got.headers["content-type"][:9]) == (500, "text/html")
+
+
+async def http_502(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="http_502")
+    got = await minutes(it, provider)
+    assert got.status == 502
+    assert "Bad Gateway" in got.text
+
+
+async def over_plan(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="over_plan")
+    got = await minutes(it, provider)
+    if provider == "alphavantage":
+        assert got.status == 200
+        assert got.json["Information"].startswith("We have detected your API key as k and")
+    else:
+        assert got.status == 429
+    assert it.running.calls[provider].over_plan == 0
+
+
+async def maintenance(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="maintenance")
+    got = await minutes(it, provider)
+    assert (got.status, got.headers["content-type"][:9]) == (200, "text/html")
+    assert "Will be right back" in got.text
+
+
+async def garbage(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="garbage")
+    got = await minutes(it, provider)
+    assert got.status == 200
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(got.text)
+
+
+async def cut_body(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="cut_body")
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await minutes(it, provider)
+
+
+async def wrong_schema(it: Rig, provider: str) -> None:
+    right = (await minutes(it, provider)).json
+    await it.switch(provider=provider, fault="wrong_schema")
+    assert set((await minutes(it, provider)).json) == {f"new_{name}" for name in right}
+
+
+async def unequal_arrays(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="unequal_arrays")
+    body = (await minutes(it, provider)).json
+    if provider == "alphavantage":
+        assert all("4. close" not in row for row in body["Time Series (1min)"].values())
+        return
+    whole = body if provider == "finnhub" else body["chart"]["result"][0]
+    columns = body if provider == "finnhub" else whole["indicators"]["quote"][0]
+    times, closes = (
+        (whole["t"], columns["c"]) if provider == "finnhub" else (whole["timestamp"], columns["close"])
+    )
+    assert (len(times), len(closes)) == (10, 9)
+
+
+async def wrong_symbol(it: Rig, provider: str) -> None:
+    right = rows(await minutes(it, provider))
+    await it.switch(provider=provider, fault="wrong_symbol")
+    got = await minutes(it, provider)
+    label = (
+        got.json["Meta Data"]["2. Symbol"]
+        if provider == "alphavantage"
+        else got.json["chart"]["result"][0]["meta"]["symbol"]
+    )
+    assert label == "OTHER"
+    assert rows(got)[0][1] == pytest.approx(2 * right[0][1])
+
+
+async def no_data(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="no_data")
+    body = (await minutes(it, provider)).json
+    if provider == "yahoo":
+        assert body["chart"]["result"][0]["indicators"] == {"quote": [{}]}
+    else:
+        assert body == ({"s": "no_data"} if provider == "finnhub" else {})
+
+
+async def late_bars(it: Rig, provider: str) -> None:
+    it.clock.now = END
+    await it.switch(provider=provider, fault="late_bars", value=3)
+    told = [row for row in rows(await minutes(it, provider)) if row[1] is not None]
+    assert len(told) == 7
+    it.clock.now += 180
+    assert len(rows(await minutes(it, provider))) == 10
+
+
+async def missing_minutes(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="missing_minutes", value=50)
+    told = rows(await minutes(it, provider))
+    assert 0 < len(told) < 10
+    assert rows(await minutes(it, provider)) == told
+
+
+async def revised_bars(it: Rig, provider: str) -> None:
+    before = rows(await minutes(it, provider))
+    await it.switch(provider=provider, fault="revised_bars", value=2)
+    for old, new in zip(before, rows(await minutes(it, provider)), strict=True):
+        assert new[:2] == old[:2]
+        assert new[4] == pytest.approx(old[4] * 1.02, abs=0.01)
+        assert new[5] > old[5]
+        assert new[2] >= new[4]
+
+
+async def nan(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="nan")
+    got = await minutes(it, provider)
+    assert all(math.isnan(row[4]) for row in rows(got))
+    assert ('"nan"' if provider == "alphavantage" else "NaN") in got.text
+
+
+async def negative(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="negative")
+    for row in rows(await minutes(it, provider)):
+        assert max(row[1:5]) < 0
+        assert row[2] >= max(row[1], row[4])
+        assert row[3] <= min(row[1], row[4])
+
+
+async def first_volume_zero(it: Rig, provider: str) -> None:
+    await it.switch(provider=provider, fault="first_volume_zero")
+    volumes = [row[5] for row in rows(await minutes(it, provider))]
+    assert volumes[0] == 0
+    assert min(volumes[1:]) > 0
+
+
+async def duplicate_rows(it: Rig, provider: str) -> None:
+    before = rows(await minutes(it, provider))
+    await it.switch(provider=provider, fault="duplicate_rows")
+    told = rows(await minutes(it, provider))
+    assert told == [row for row in before for _ in range(2)]
+
+
+async def conflicting_rows(it: Rig, provider: str) -> None:
+    before = rows(await minutes(it, provider))
+    await it.switch(provider=provider, fault="conflicting_rows")
+    told = rows(await minutes(it, provider))
+    assert [row[0] for row in told] == [row[0] for row in before for _ in range(2)]
+    assert all(one[4] != other[4] for one, other in zip(told[::2], told[1::2], strict=True))
+
+
+async def out_of_order(it: Rig, provider: str) -> None:
+    before = rows(await minutes(it, provider))
+    await it.switch(provider=provider, fault="out_of_order")
+    told = rows(await minutes(it, provider))
+    assert told != before
+    assert sorted(told) == before
+
+
+CHECKS: dict[Fault, Callable[[Rig, str], Awaitable[None]]] = {
+    Fault.LATENCY: latency,
+    Fault.HANG: hang,
+    Fault.HTTP_429: http_429,
+    Fault.HTTP_500: http_500,
+    Fault.HTTP_502: http_502,
+    Fault.OVER_PLAN: over_plan,
+    Fault.MAINTENANCE: maintenance,
+    Fault.GARBAGE: garbage,
+    Fault.CUT_BODY: cut_body,
+    Fault.WRONG_SCHEMA: wrong_schema,
+    Fault.UNEQUAL_ARRAYS: unequal_arrays,
+    Fault.WRONG_SYMBOL: wrong_symbol,
+    Fault.NO_DATA: no_data,
+    Fault.LATE_BARS: late_bars,
+    Fault.MISSING_MINUTES: missing_minutes,
+    Fault.REVISED_BARS: revised_bars,
+    Fault.NAN: nan,
+    Fault.NEGATIVE: negative,
+    Fault.FIRST_VOLUME_ZERO: first_volume_zero,
+    Fault.DUPLICATE_ROWS: duplicate_rows,
+    Fault.CONFLICTING_ROWS: conflicting_rows,
+    Fault.OUT_OF_ORDER: out_of_order,
+}
+APPLICABLE = [
+    (fault, name) for fault, line in FAULTS.items() for name in PROVIDERS if name not in line.not_at
+]
+
+
+async def test_every_fault_has_a_line_and_a_check() -> None:
+    assert set(FAULTS) == set(Fault) == set(CHECKS)
+    assert tuple(discover()) == PROVIDERS
+
+
+@pytest.mark.parametrize(("fault", "provider"), APPLICABLE)
+async def test_a_fault_does_what_its_line_says_and_ends_when_it_is_switched_off(
+    rig: Rigged, fault: Fault, provider: str
+) -> None:
+    it = await rig(NOW, **OPEN_TO_ALL)
+    await CHECKS[fault](it, provider)
+    assert it.running.calls[provider].faults[fault] >= 1
+    it.running.switchboard.switch_off(provider, fault)
+    it.clock.now = at(NOW)
+    told = rows(await minutes(it, provider))
+    assert [row[5] for row in told] == [row[5] for row in await truth(it)]
