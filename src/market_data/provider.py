@@ -174,16 +174,25 @@ def fault_of(response: Response) -> ProviderFault | None:
 def retry_after(response: Response) -> float | None:
     """Seconds that the `Retry-After` header asks for (RFC 9110, both forms); None if absent or unreadable."""
     text = response.headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return min(float(text), LARGEST_RETRY_AFTER)
-    try:
-        until = parsedate_to_datetime(text)
-        sent = parsedate_to_datetime(response.headers["date"])
-    except (ValueError, KeyError):
+    until, sent = _http_date(text), sent_at(response)
+    if until is None or sent is None:
         return None
-    return min(max((until - sent).total_seconds(), 0.0), LARGEST_RETRY_AFTER)
+    return min(max(until - sent, 0.0), LARGEST_RETRY_AFTER)
+
+
+def sent_at(response: Response) -> float | None:
+    """Epoch seconds of the `Date` header: the provider's own clock; None if absent or unreadable."""
+    return _http_date(response.headers.get("date", ""))
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date.timestamp() if date.tzinfo else None
 
 
 def _months(span: Span, zone: ZoneInfo) -> list[Span]:

@@ -1,0 +1,157 @@
+"""What the three mandatory providers state of themselves, and how questions are cut to it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from provider_cases import account_of, providers
+
+from market_data.market.bar import Adjustment, Bars
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.span import Span, epoch
+from market_data.provider import Lane, Limit, Query, Request, Response
+
+DAY = 86_400
+NEW_YORK = ZoneInfo("America/New_York")
+NOW = epoch(datetime(2026, 10, 3, 1, tzinfo=UTC))
+
+
+def test_the_mandatory_providers_are_found() -> None:
+    assert {"alphavantage", "finnhub", "yahoo"} <= set(providers())
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("finnhub", (Limit(30, 1), Limit(60, 60))),
+        ("yahoo", (Limit(5, 5), Limit(300, 3600))),
+        ("alphavantage", (Limit(1, 1), Limit(25, 86_400))),
+    ],
+)
+def test_the_free_plans_limits_are_stated(name: str, limits: tuple[Limit, ...]) -> None:
+    assert providers()[name].facts.limits == limits
+
+
+def test_only_yahoo_goes_without_a_key_and_as_a_browser() -> None:
+    assert not providers()["yahoo"].facts.needs_key
+    assert providers()["yahoo"].facts.lane is Lane.BROWSER
+    assert all(providers()[name].facts.needs_key for name in ("finnhub", "alphavantage"))
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes", "days"),
+    [
+        ("finnhub", Adjustment.RAW, Adjustment.SPLIT),
+        ("yahoo", Adjustment.SPLIT, Adjustment.SPLIT),
+        ("alphavantage", Adjustment.RAW, Adjustment.RAW),
+    ],
+)
+def test_the_adjustment_is_stated_by_capability(name: str, minutes: Adjustment, days: Adjustment) -> None:
+    reach = providers()[name].facts.reach
+    assert reach[Capability.BARS_1M].adjustment is minutes
+    assert reach[Capability.EOD].adjustment is days
+
+
+def test_what_free_keys_are_refused_is_known_beforehand() -> None:
+    premium = {
+        (name, capability)
+        for name, provider in providers().items()
+        for capability, reach in provider.facts.reach.items()
+        if reach.premium
+    }
+    assert {
+        ("finnhub", Capability.BARS_1M),
+        ("finnhub", Capability.EOD),
+        ("alphavantage", Capability.BARS_1M),
+    } <= premium
+    assert not {name for name, _ in premium} & {"yahoo"}
+
+
+@pytest.mark.parametrize(("name", "days"), [("finnhub", 28), ("yahoo", 7)])
+def test_minutes_are_asked_for_in_pieces_that_one_call_answers(name: str, days: int) -> None:
+    span = Span(NOW - 29 * DAY, NOW)
+    pieces = providers()[name].facts.reach[Capability.BARS_1M].pieces(span)
+    assert max(piece.seconds for piece in pieces) == days * DAY
+    assert (pieces[0].start, pieces[-1].end) == (span.start, span.end)
+
+
+def test_yahoo_never_asks_for_minutes_that_it_would_refuse_as_too_old() -> None:
+    depth = providers()["yahoo"].facts.reach[Capability.BARS_1M].depth
+    assert depth == 29 * DAY
+
+
+def test_alpha_vantage_is_asked_for_one_month_of_new_york_a_call() -> None:
+    provider = providers()["alphavantage"]
+    span = Span(epoch(datetime(2026, 2, 20, tzinfo=UTC)), epoch(datetime(2026, 4, 10, tzinfo=UTC)))
+    pieces = provider.facts.reach[Capability.BARS_1M].pieces(span)
+    months = [_request("alphavantage", Capability.BARS_1M, piece).params["month"] for piece in pieces]
+    assert months == ["2026-02", "2026-03", "2026-04"]
+    assert [datetime.fromtimestamp(piece.start, NEW_YORK).day for piece in pieces[1:]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("age", "size", "by_month"),
+    [
+        (60, "compact", False),
+        (6000, "compact", False),
+        (6001, "full", False),
+        (29 * DAY, "full", False),
+        (29 * DAY + 1, "full", True),
+    ],
+)
+def test_alpha_vantage_is_asked_for_the_fewest_minutes_that_reach_back(
+    age: int, size: str, by_month: bool
+) -> None:
+    params = _request("alphavantage", Capability.BARS_1M, Span(NOW - age, NOW)).params
+    assert params["outputsize"] == size
+    assert ("month" in params) == by_month
+
+
+@pytest.mark.parametrize(("age", "size"), [(2, "compact"), (150, "compact"), (151, "full")])
+def test_alpha_vantage_is_asked_for_all_days_only_where_a_hundred_do_not_reach(age: int, size: str) -> None:
+    assert _request("alphavantage", Capability.EOD, Span(NOW - age * DAY, NOW)).params["outputsize"] == size
+
+
+def test_yahoo_breaks_its_cache_for_quotes_alone() -> None:
+    span = Span(NOW - 3600, NOW)
+    quote = _request("yahoo", Capability.QUOTES_L1, span)
+    assert quote.params["_"] == str(NOW)
+    assert quote.headers == {"Cache-Control": "no-cache"}
+    for capability in (Capability.BARS_1M, Capability.EOD):
+        history = _request("yahoo", capability, span)
+        assert "_" not in history.params
+        assert history.headers == {}
+
+
+def test_a_month_of_minutes_is_read_whole() -> None:
+    """As large as answers get: every minute of 22 days, early and late ones included."""
+    first = datetime(2026, 7, 1, 4, tzinfo=NEW_YORK)
+    days = [day for day in (first + timedelta(days=n) for n in range(31)) if day.weekday() < 5][:22]
+    minutes = [day + timedelta(minutes=n) for day in days for n in range(960)]
+    row = {
+        "1. open": "1.0000",
+        "2. high": "1.2000",
+        "3. low": "0.9000",
+        "4. close": "1.1000",
+        "5. volume": "7",
+    }
+    body = json.dumps(
+        {
+            "Meta Data": {"2. Symbol": "AAPL", "5. Output Size": "Full size", "6. Time Zone": "US/Eastern"},
+            "Time Series (1min)": {f"{one:%Y-%m-%d %H:%M:%S}": row for one in reversed(minutes)},
+        }
+    )
+    span = Span(epoch(minutes[0]), epoch(minutes[-1]) + 60)
+    query = Query(Capability.BARS_1M, "AAPL", AssetType.EQUITY, span, float(NOW))
+    told = providers()["alphavantage"].parse(query, Response(200, {}, body.encode()))
+    assert isinstance(told, Bars)
+    assert len(body) > 2_000_000
+    assert told.ts.tolist() == [epoch(one) for one in minutes]
+    assert set(told.rows()[-1][1:]) == {1.0, 1.2, 0.9, 1.1, 7.0}
+
+
+def _request(name: str, capability: Capability, span: Span) -> Request:
+    query = Query(capability, "AAPL", AssetType.EQUITY, span, float(NOW))
+    return providers()[name].request(query, account_of(providers()[name]))
