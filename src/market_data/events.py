@@ -31,7 +31,9 @@ class BarsWritten:
 
 @dataclass(frozen=True, slots=True)
 class JobFinished:
-    """A fetch job ended; `outcome` is "done", "waiting" (nobody could serve it) or "expired"."""
+    """A fetch job ended; `outcome` is "done", "waiting" (nobody could serve it), "expired" or "failed"
+    (a bug).
+    """
 
     type: str
     symbol: str
@@ -39,6 +41,14 @@ class JobFinished:
     outcome: str
     milliseconds: float
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobDropped:
+    """An entry of the fetch queue could not be read as a job: nobody will do it."""
+
+    entry: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +91,15 @@ class LoopFailed:
     detail: str
 
 
-Event = ProviderAsked | BarsWritten | JobFinished | Swept | Skipped | Published | MessagesDropped | LoopFailed
+Event = (
+    ProviderAsked
+    | BarsWritten
+    | JobFinished
+    | JobDropped
+    | Swept
+    | Skipped
+    | Published
+    | MessagesDropped
+    | LoopFailed
+)
 Tell = Callable[[Event], None]

@@ -65,8 +65,7 @@ class Ingest:
         started = perf_counter()
         changed = await self._write(delivery, verdict, partial, final_before, now)
         elapsed = (perf_counter() - started) * 1000
-        await self._stream.publish(delivery.symbol, delivery.interval, changed)
-        self._tell(
+        self._tell(  # now, not at the end: it is written even if it cannot be published
             BarsWritten(
                 symbol=delivery.symbol,
                 interval=delivery.interval,
@@ -77,6 +76,7 @@ class Ingest:
                 milliseconds=elapsed,
             )
         )
+        await self._stream.publish(delivery.symbol, delivery.interval, changed)
         return Ingested(changed, len(verdict.rejected), _completeness(delivery, verdict.good, final_before))
 
     async def _write(
@@ -125,11 +125,13 @@ def _ends(delivery: Delivery, bars: Bars) -> Times:
 
 def _final_before(delivery: Delivery) -> int:
     """The end of what was final when it was asked: bars that open before it are settled at this provider."""
-    settled = delivery.interval.floor(delivery.asked_at - delivery.reach.delay)
+    settled_at, grid = delivery.asked_at - delivery.reach.delay, delivery.hours.regular
     if delivery.interval is Interval.D1:
-        labels = delivery.hours.regular.last_labels(delivery.asked_at, Interval.D1, 2)
-        over = delivery.hours.regular.ends(labels, Interval.D1) + delivery.reach.delay <= delivery.asked_at
-        settled = int(labels[over][-1]) + Interval.D1.seconds if over.any() else delivery.span.start
+        labels = grid.last_labels(settled_at, Interval.D1, 2)  # the last of them may be of a running session
+        over = labels[grid.ends(labels, Interval.D1) <= settled_at]
+        settled = int(over[-1]) + Interval.D1.seconds if len(over) else delivery.span.start
+    else:
+        settled = delivery.interval.floor(settled_at)
     return min(delivery.span.end, settled)
 
 

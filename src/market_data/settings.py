@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -36,14 +37,32 @@ def _pairs(text: object) -> object:
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if any(not mark for _, mark, _ in pairs):
         raise ValueError("write name=number pairs with commas between, as in bars_1m=60,quotes_l1=5")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    named = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(named) < len(pairs):
+        raise ValueError("name each only once")
+    return named
 
 
 def _names(text: object) -> object:
-    """`a,b` as a tuple."""
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+    """`a,b` as a tuple, in lower case as providers are named."""
+    if not isinstance(text, str):
+        return text
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
+def _url(*schemes: str) -> AfterValidator:
+    """Refuses a URL of another scheme; says which are right, but never what was told: it has a password."""
+
+    def checked(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"write a URL that begins with {' or '.join(f'{one}://' for one in schemes)}")
+        return url
+
+    return AfterValidator(checked)
+
+
+DatabaseUrl = Annotated[SecretStr, _url("postgresql", "postgres")]
+RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
 TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
@@ -59,10 +78,10 @@ class Settings(BaseModel):
     data_dir: Path = Field(
         Path(".market-data/serve"), description="Where the embedded PostgreSQL and Valkey keep their data."
     )
-    database_url: SecretStr | None = Field(
+    database_url: DatabaseUrl | None = Field(
         None, description="PostgreSQL 14+, with or without TimescaleDB; unset: the embedded PostgreSQL."
     )
-    rlc_redis_url: SecretStr | None = Field(
+    rlc_redis_url: RedisUrl | None = Field(
         None, description="Redis 6+ or Valkey; unset: the embedded Valkey."
     )
     database_pool_size: int = Field(8, ge=2, le=100, description="Connections to PostgreSQL.")
@@ -111,7 +130,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _demote_below_promote(self) -> "Settings":
         if self.breaker_demote_threshold >= self.breaker_promote_threshold:
-            raise ValueError("BREAKER_DEMOTE_THRESHOLD must be below BREAKER_PROMOTE_THRESHOLD")
+            raise ValueError("BREAKER_DEMOTE_THRESHOLD: write a number below BREAKER_PROMOTE_THRESHOLD")
         return self
 
     def policy(self, capability: Capability) -> tuple[str, ...]:
@@ -142,28 +161,35 @@ class Configuration(BaseModel):
 def read(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Configuration:
     """The configuration from all sources: environment over directory over `.env` over the defaults.
 
-    Raises BadConfig with one line for each setting that cannot be used.
+    A variable that is set to nothing counts as unset. Raises BadConfig with one line for each setting that
+    cannot be used.
     """
     environment = os.environ if environment is None else environment
     layers = {
-        "environment": dict(environment),
+        "environment": environment,
         "directory": _directory(environment.get(CONFIG_DIRECTORY)),
         ".env": _dotenv(dotenv),
     }
-    known = {name.upper() for name in Settings.model_fields}
     values: dict[str, str] = {}
     sources: dict[str, str] = {}
-    for name in sorted({name for layer in layers.values() for name in layer}):
-        if name in known or _PROVIDER_SETTING.fullmatch(name):
-            holders = [source for source, layer in layers.items() if name in layer]
-            values[name] = layers[holders[0]][name]
+    for name in sorted(filter(_is_setting, {name for layer in layers.values() for name in layer})):
+        holders = [source for source, layer in layers.items() if layer.get(name, "").strip()]
+        if holders:
+            values[name] = layers[holders[0]][name].strip()
             over = f", over {' and '.join(holders[1:])}" if holders[1:] else ""
             sources[name] = holders[0] + over
     return Configuration(
-        settings=_validated({name.lower(): value for name, value in values.items() if name in known}),
-        of_providers={name: SecretStr(value) for name, value in values.items() if name not in known},
+        settings=_validated({name.lower(): value for name, value in values.items() if name in _KNOWN}),
+        of_providers={name: SecretStr(value) for name, value in values.items() if name not in _KNOWN},
         sources=sources,
     )
+
+
+_KNOWN = frozenset(name.upper() for name in Settings.model_fields)
+
+
+def _is_setting(name: str) -> bool:
+    return name in _KNOWN or _PROVIDER_SETTING.fullmatch(name) is not None
 
 
 def _validated(values: Mapping[str, str]) -> Settings:
@@ -171,29 +197,55 @@ def _validated(values: Mapping[str, str]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)  # an input may be a secret
-        raise BadConfig([_problem(one["loc"], one["msg"]) for one in problems]) from None
+        told = ((one["loc"], _WORDS.get(one["type"], one["msg"])) for one in problems)
+        raise BadConfig([_problem(where, what) for where, what in told]) from None
+
+
+_WORDS = {
+    "bool_parsing": "write true or false",
+    "int_parsing": "write a whole number",
+    "float_parsing": "write a number",
+}
+"""What is right, for the kinds of error whose own text tells what is wrong."""
 
 
 def _problem(where: tuple[int | str, ...], what: str) -> str:
-    name = str(where[0]).upper() if where else "settings"
-    inside = f" ({', '.join(map(str, where[1:]))})" if len(where) > 1 else ""
-    return f"{name}{inside}: {what}"
+    what = what.removeprefix("Value error, ").replace("Input should be", "it should be")
+    if not where:  # about two settings at once: the text names them
+        return what
+    inside = f" ({where[1]})" if len(where) > 1 else ""
+    return f"{str(where[0]).upper()}{inside}: {what}"
 
 
 def _directory(path: str | None) -> dict[str, str]:
+    """The settings in a directory by the names of its files; others there are not looked at."""
     if not path:
         return {}
     folder = Path(path)
     if not folder.is_dir():
         raise BadConfig([f"{CONFIG_DIRECTORY}: {path} is not a directory"])
-    files = [one for one in sorted(folder.iterdir()) if one.is_file() and not one.name.startswith(".")]
-    large = [one.name for one in files if one.stat().st_size > LARGEST_FILE]
-    if large:
-        raise BadConfig([f"{name}: its file is larger than {LARGEST_FILE} bytes" for name in large])
-    return {one.name: one.read_text(encoding="utf-8").strip() for one in files}
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for one in sorted(folder.iterdir()):
+        if not (_is_setting(one.name) and one.is_file()):
+            continue
+        try:
+            if one.stat().st_size > LARGEST_FILE:
+                problems.append(f"{one.name}: its file is larger than {LARGEST_FILE} bytes")
+            else:
+                values[one.name] = one.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{one.name}: its file cannot be read ({type(error).__name__})")
+    if problems:
+        raise BadConfig(problems)
+    return values
 
 
 def _dotenv(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    try:
+        values = dotenv_values(path, interpolate=False)  # a $ in a password is a $
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig([f"{path}: it cannot be read ({type(error).__name__})"]) from None
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,12 +1,14 @@
 """Publications: every bar as it is written, on a Redis stream that all replicas read."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 from redis.asyncio import Redis
+from redis.typing import EncodableT
 
 from market_data.market.bar import KnownBar
+from market_data.market.span import epoch
 from market_data.store.redis import entries, reachable
 
 STREAM = "market:bars"
@@ -30,6 +32,8 @@ class Publication:
     position: str
     symbol: str
     interval: str
+    ts: int  # the bar's label, epoch seconds
+    revision: int
     body: bytes
 
 
@@ -39,38 +43,51 @@ def encode(symbol: str, interval: str, bar: KnownBar) -> bytes:
 
 
 class Stream:
-    """The stream of publications on one Redis."""
+    """The stream of publications on one Redis. Calls raise StoreUnavailable where it cannot be reached."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def publish(self, symbol: str, interval: str, bars: Sequence[KnownBar]) -> None:
-        """Publish bars in order; raises StoreUnavailable if Redis cannot be reached."""
+        """Publish bars in order."""
         if not bars:
             return
         with reachable():
             async with self._redis.pipeline(transaction=False) as batch:
                 for bar in bars:
-                    body = encode(symbol, interval, bar)
-                    batch.xadd(
-                        STREAM,
-                        {"symbol": symbol, "interval": interval, "body": body},
-                        maxlen=KEPT,
-                        approximate=True,
-                    )
+                    fields: dict[EncodableT, EncodableT] = {
+                        "symbol": symbol,
+                        "interval": interval,
+                        "ts": epoch(bar.ts),
+                        "revision": bar.revision,
+                        "body": encode(symbol, interval, bar),
+                    }
+                    batch.xadd(STREAM, fields, maxlen=KEPT, approximate=True)
                 await batch.execute()
 
-    async def tail(self) -> AsyncIterator[Publication]:
-        """Every publication from now on, in order; raises StoreUnavailable when Redis cannot be reached."""
-        position = await self._newest()
-        while True:
-            with reachable():
-                reply = await self._redis.xread({STREAM: position}, count=READ_COUNT, block=READ_BLOCK_MS)
-            for _, position, fields in entries(reply):
-                symbol, interval = fields[b"symbol"].decode(), fields[b"interval"].decode()
-                yield Publication(position, symbol, interval, fields[b"body"])
-
-    async def _newest(self) -> str:
+    async def newest(self) -> str:
+        """The position of the newest publication; that before the first if there is none."""
         with reachable():
             newest = entries([(b"", await self._redis.xrevrange(STREAM, count=1))])
         return newest[0][1] if newest else "0-0"
+
+    async def tail(self, after: str) -> AsyncIterator[Publication]:
+        """Every publication after a position, in order, without end."""
+        while True:
+            with reachable():
+                reply = await self._redis.xread({STREAM: after}, count=READ_COUNT, block=READ_BLOCK_MS)
+            for _, position, fields in entries(reply):
+                after = position
+                publication = _publication(position, fields)
+                if publication is not None:
+                    yield publication
+
+
+def _publication(position: str, fields: Mapping[bytes, bytes]) -> Publication | None:
+    """What an entry says; None for one that is not ours: it must not stop those behind it."""
+    try:
+        symbol, interval = fields[b"symbol"].decode(), fields[b"interval"].decode()
+        ts, revision = int(fields[b"ts"]), int(fields[b"revision"])
+        return Publication(position, symbol, interval, ts, revision, fields[b"body"])
+    except (LookupError, ValueError):
+        return None

@@ -1,12 +1,16 @@
 """The only file that knows which implementation: puts the service together and takes it apart in order."""
 
 import asyncio
+import fcntl
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from errno import EACCES
+from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -55,33 +59,66 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    server = EmbeddedPostgres(settings.data_dir / "postgres")
-    await asyncio.to_thread(server.__enter__)
-    try:
-        yield server.url
-    finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
+    async with _running(EmbeddedPostgres(_writable(settings.data_dir) / "postgres")) as url:
+        yield url
 
 
 @asynccontextmanager
 async def redis_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the Redis that the settings name; an embedded Valkey runs while the block does."""
+    """The URL of the Redis that the settings name; an embedded Valkey runs while the block does.
+
+    The embedded one has one user at a time: see `alone`.
+    """
     if settings.rlc_redis_url is not None:
         yield settings.rlc_redis_url.get_secret_value()
         return
-    server = EmbeddedValkey(settings.data_dir / "valkey")
-    await asyncio.to_thread(server.__enter__)
-    try:
-        yield server.url
-    finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
+    async with _running(EmbeddedValkey(_writable(settings.data_dir) / "valkey")) as url:
+        yield url
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Hold the folder of the embedded servers while the block runs; BadConfig if another service has it.
+
+    Commands share the embedded PostgreSQL with a running service. A second service may not: it would stop
+    the first one's Valkey as the left-over of a crash. The system lets go of the lock however we end.
+    """
+    if settings.database_url is not None and settings.rlc_redis_url is not None:
+        yield
+        return
+    folder = _writable(settings.data_dir)
+    with (folder / "service.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadConfig(
+                [f"DATA_DIR: another service is running on {folder}: stop it, or choose another folder"]
+            ) from None
+        yield
 
 
 @asynccontextmanager
-async def stores(settings: Settings) -> AsyncIterator[Stores]:
-    """The stores that the settings name; the embedded ones are started first and stopped last."""
-    async with database_url(settings) as database, redis_url(settings) as redis:
-        yield Stores(database, redis)
+async def _running(server: EmbeddedPostgres | EmbeddedValkey) -> AsyncIterator[str]:
+    """The URL of an embedded server that runs while the block does; a start that is given up is undone."""
+    starting = asyncio.create_task(asyncio.to_thread(server.__enter__))
+    try:
+        await asyncio.shield(starting)
+        yield server.url
+    finally:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, made if need be; BadConfig if nothing can be kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+    except OSError as error:
+        raise BadConfig([f"DATA_DIR: {folder} cannot be written ({error.strerror})"]) from None
+    return folder.resolve()
 
 
 def accounts(configuration: Configuration, providers: Mapping[str, Provider]) -> dict[str, Account]:
@@ -118,7 +155,7 @@ def _account(configuration: Configuration, facts: Facts) -> Account:
 
 
 class _Sweeps:
-    """When this replica last looked whether a sweep was due."""
+    """When this replica last went through a sweep, its own or one that another replica had done."""
 
     def __init__(self) -> None:
         self.at: float | None = None
@@ -139,7 +176,9 @@ async def service(
         logs.tell(event)
 
     async with AsyncExitStack() as stack:
-        calendars = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
+        # the calendar takes a second to load: beside the database, not after it
+        calendar = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
+        stack.push_async_callback(_stopped, calendar)
         database = await stack.enter_async_context(
             open_database(at.database_url, settings.database_pool_size)
         )
@@ -157,7 +196,7 @@ async def service(
             clock=clock,
         )
         await parts.queue.open()
-        await calendars
+        await calendar
         for name, loop in loops.items():
             task = asyncio.create_task(_kept_up(name, loop, tell), name=name)
             stack.push_async_callback(_stopped, task)
@@ -176,7 +215,7 @@ def _assembled(
 ) -> tuple[Parts, dict[str, Loop]]:
     """The parts, and the loops that keep them going."""
     settings, providers, stream = configuration.settings, discover(), Stream(redis)
-    queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}")
+    queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}", tell)
     known = accounts(configuration, providers)
     router = Router(providers, known, settings, transport, Budget(redis), tell=tell, clock=clock)
     hub = Hub(stream, settings.ws_outbox_max_messages, tell, clock)
@@ -228,6 +267,6 @@ async def _kept_up(name: str, loop: Loop, tell: Tell) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _stopped(task: asyncio.Task[None]) -> None:
+async def _stopped(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait({task})

@@ -1,17 +1,17 @@
 """What a demo is made of: settings that reach nothing but this machine, and a small universe."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from market_data.cli.child import Simulator
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
-from market_data.settings import CONFIG_DIRECTORY
 from market_data.store import universe
 from market_data.store.connect import Database
 
-DEMO_FOLDER = ".market-data/demo"
+DEMO_FOLDER = Path(".market-data/demo")
 """Simulated bars have a database of their own: they never mix with real ones."""
-_KEPT = ("HOST", "PORT", "DATA_DIR", "LOG_LEVEL", "LOG_FORMAT", "LOCAL_SWEEP_TICK_SEC")
+_KEPT = ("HOST", "PORT", "LOG_LEVEL", "LOG_FORMAT", "LOCAL_SWEEP_TICK_SEC")
 """What a demo takes from the environment. Stores, keys and policies it does not: they may be real."""
 _STOCKS = {
     "AAPL": "NASDAQ",
@@ -23,22 +23,23 @@ _STOCKS = {
 }
 
 
-def demo_environment(
-    simulator: Simulator, environment: Mapping[str, str], port: int | None
-) -> dict[str, str]:
-    """The environment of a demo: every simulated provider with its address, a key, and room to be asked."""
-    demo = {"DATA_DIR": DEMO_FOLDER, "LOCAL_SWEEP_TICK_SEC": "10"}
-    demo |= {name: environment[name] for name in _KEPT if name in environment}
-    demo.pop(CONFIG_DIRECTORY, None)
-    if port is not None:
-        demo["PORT"] = str(port)
+def demo_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a demo: its own stores in DATA_DIR/demo, a quick sweep, and no provider yet."""
+    folder = Path(environment["DATA_DIR"]) / "demo" if environment.get("DATA_DIR") else DEMO_FOLDER
+    kept = {name: environment[name] for name in _KEPT if name in environment}
+    return {"LOCAL_SWEEP_TICK_SEC": "10", **kept, "DATA_DIR": str(folder)}
+
+
+def simulated_providers(simulator: Simulator) -> dict[str, str]:
+    """The environment that points every provider at the simulator, with a key and room to be asked."""
+    found = {}
     for name, provider in discover().items():
-        prefix = provider.facts.settings_prefix
         if name in simulator.base_urls:
-            demo[f"{prefix}_BASE_URL"] = simulator.base_urls[name]
-            demo[f"{prefix}_API_KEY"] = "demo"
-            demo[f"{prefix}_LIMITS"] = "50/1"
-    return demo
+            prefix = provider.facts.settings_prefix
+            found[f"{prefix}_BASE_URL"] = simulator.base_urls[name]
+            found[f"{prefix}_API_KEY"] = "demo"
+            found[f"{prefix}_LIMITS"] = "50/1"
+    return found
 
 
 async def fill_universe(database: Database) -> None:

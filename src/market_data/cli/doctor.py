@@ -1,24 +1,32 @@
-"""market-data doctor: what is configured, reachable, entitled and missing, on one screen."""
+"""The work of market-data doctor: what is configured, reachable, entitled and missing, on one screen."""
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from market_data.calendar import hours_of
-from market_data.cli.output import data, print_json, words
-from market_data.errors import BadConfig, ProviderFault, Refused, StoreUnavailable
+from market_data.cli.output import data, print_json, say
+from market_data.errors import (
+    BadConfig,
+    Malformed,
+    ProviderFault,
+    Refused,
+    StoreUnavailable,
+    Throttled,
+    Unavailable,
+)
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType
+from market_data.market.instrument import AssetType, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
-from market_data.provider import Account, Provider, Query, Reach
+from market_data.provider import Account, Facts, Provider, Query, Reach
 from market_data.providers import discover
 from market_data.settings import Configuration, Settings, read
 from market_data.store import universe
@@ -33,6 +41,8 @@ PAUSE_SECONDS = 1.1
 """Between two questions to one provider."""
 PROBE_BARS = 30
 """How many bars are asked for."""
+LONGEST_DETAIL = 120
+"""Characters of a fault that are shown."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +62,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
 
 
-def doctor(
-    ask: Annotated[bool, typer.Option(help="Ask each provider once for each capability.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-) -> None:
-    """Tell what is configured, reachable, entitled and missing; exit code 1 if the service could not work.
-
-    Each provider with its key is asked one question a capability, which counts in its plan; `--no-ask` asks none.
-    """
+def run(*, ask: bool, as_json: bool) -> None:
+    """Look at everything and print what was found; raises typer.Exit(1) if the service could not work."""
     report = asyncio.run(examine(read(), ask=ask))
     if as_json:
         print_json(report)
@@ -85,6 +89,11 @@ async def examine(configuration: Configuration, *, ask: bool) -> Report:
 
 async def _database(settings: Settings) -> list[Finding]:
     where = "DATABASE_URL" if settings.database_url else f"embedded in {settings.data_dir}"
+    if settings.database_url is None and not (settings.data_dir / "postgres" / "PG_VERSION").exists():
+        return [
+            _embedded("postgresql", f"embedded, the first start makes it in {settings.data_dir}"),
+            _held({}),
+        ]
     try:
         async with database_url(settings) as url, open_database(url, 2) as database:
             state = await describe(database)
@@ -98,19 +107,26 @@ async def _database(settings: Settings) -> list[Finding]:
     store = Finding(
         area="store", name="postgresql", ok=True, found=f"{state['postgresql']}, {scale}, {tables} ({where})"
     )
-    held = Finding(
+    return [store, _held(tiers)]
+
+
+def _embedded(name: str, found: str) -> Finding:
+    return Finding(area="store", name=name, ok=True, found=found)
+
+
+def _held(tiers: Mapping[Tier, int]) -> Finding:
+    return Finding(
         area="universe",
         name="symbols",
         ok=bool(tiers),
         found=", ".join(f"{tier} {count}" for tier, count in sorted(tiers.items())) or "empty",
         mend="" if tiers else "`market-data universe add AAPL --tier T0`",
     )
-    return [store, held]
 
 
 async def _redis(settings: Settings) -> Finding:
     if settings.rlc_redis_url is None:
-        return Finding(area="store", name="redis", ok=True, found="embedded Valkey, starts with the service")
+        return _embedded("redis", "embedded Valkey, starts with the service")
     client = open_redis(settings.rlc_redis_url.get_secret_value())
     try:
         with reachable():
@@ -167,16 +183,32 @@ async def _asked(
         response = await transport.send(request, facts.lane, settings.call_timeout_sec)
         answer = provider.parse(query, response)
     except ProviderFault as fault:
-        detail = redact(fault.detail, account.secrets)
-        mend = (
-            "a key or plan that covers it"
-            if isinstance(fault, Refused)
-            else "try again; it is not asked meanwhile"
-        )
+        detail = redact(fault.detail, account.secrets)[:LONGEST_DETAIL]
+        mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
     told = f"{answer.price:g}" if isinstance(answer, Quote) else f"{len(answer)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
+
+
+def _mend(fault: ProviderFault, facts: Facts) -> str:
+    prefix = facts.settings_prefix
+    match fault:
+        case Refused(whole=True):
+            mend = f"check {prefix}_API_KEY"
+        case Refused():
+            mend = f"a plan of {facts.title} that covers it; without it others are asked"
+        case Throttled(retry_after=float() as seconds):
+            mend = f"wait {seconds:.0f} s; the service lets it rest by itself"
+        case Throttled():
+            mend = "wait; the service lets it rest by itself"
+        case Unavailable():
+            mend = f"check the network and {prefix}_BASE_URL"
+        case Malformed():
+            mend = f"check {prefix}_BASE_URL; its protocol may have changed"
+        case _:
+            mend = "nothing: others are asked"
+    return mend
 
 
 def _probe(capability: Capability, reach: Reach, now: float) -> Query:
@@ -191,6 +223,6 @@ def _show(report: Report) -> None:
     table = Table("", "what", "found", "what would mend it")
     for one in report.findings:
         mark = "[green]ok[/]" if one.ok else "[red]no[/]"
-        table.add_row(mark, f"{one.area} {one.name}", one.found, one.mend)
+        table.add_row(mark, f"{one.area} {one.name}", escape(one.found), escape(one.mend))
     data.print(table)
-    words.print("The service can do its job." if report.able else "The service cannot do its job yet.")
+    say("The service can do its job." if report.able else "The service cannot do its job yet.")

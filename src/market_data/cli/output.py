@@ -1,7 +1,10 @@
 """How the commands speak: data to standard output, words to standard error, codes that scripts can use."""
 
 import sys
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import NoReturn, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -14,12 +17,42 @@ EXIT_CODES = {
     2: "wrong use",
     3: "the configuration cannot be used",
     4: "there is no such thing",
+    130: "interrupted",
 }
+PIPE_WIDTH = 200
+"""Columns of a table that no terminal shows: wide enough to cut nothing off."""
 
-data = Console()
+data = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 """Tables; `--json` output goes through `print_json`."""
 words = Console(stderr=True)
 """Progress, advice, errors."""
+
+_T = TypeVar("_T")
+
+
+def say(text: str) -> None:
+    """Tell the user something, as it is: no markup, no colours, no wrapping."""
+    words.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Tell what is being done and how long it took; on a terminal with a spinner meanwhile."""
+    began = perf_counter()
+    if words.is_terminal:
+        with words.status(text):
+            yield
+        say(f"{text}: {perf_counter() - began:.1f} s")
+    else:
+        say(f"{text} …")
+        yield
+
+
+def tracked(items: Iterable[_T], text: str, total: int | None = None) -> Iterable[_T]:
+    """The same items; on a terminal with a progress bar while they are gone through."""
+    from rich.progress import track
+
+    return track(items, text, total, console=words, transient=True, disable=not words.is_terminal)
 
 
 def print_json(value: object) -> None:
@@ -49,9 +82,9 @@ def exit_code(error: MarketDataError) -> int:
 
 def fail(error: MarketDataError) -> NoReturn:
     """Say what is wrong and end the program with its code."""
-    problems = error.problems if isinstance(error, BadConfig) else [str(error)]
+    problems = error.problems if isinstance(error, BadConfig) else str(error).splitlines()
     for problem in problems:
-        words.print(f"[bold red]error[/] {problem}", highlight=False, soft_wrap=True)
+        say(f"error: {problem}")
     if isinstance(error, NoProvider):
-        words.print("`market-data doctor` shows what each provider needs.", highlight=False)
+        say("`market-data doctor` shows what each provider needs.")
     sys.exit(exit_code(error))

@@ -1,17 +1,15 @@
-"""market-data simulate: the provider simulator as a program of its own."""
+"""The work of market-data simulate: the provider simulator as a program of its own."""
 
 import asyncio
 import signal
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from rich.table import Table
 
-from market_data.cli.output import data, print_json_line, words
-from market_data.errors import BadConfig
+from market_data.cli.output import data, print_json_line, say
+from market_data.errors import BadConfig, BadQuestion
 from market_data.providers import discover as providers
 from market_data.serve.window import read_datetime
 from market_data.simulate import (
@@ -25,55 +23,42 @@ from market_data.simulate import (
     start,
 )
 from market_data.simulate.clock import Clock
-from market_data.simulate.server import LOCAL, USUAL_PORT
-
-_FAULTS_HELP = "Switch a fault on, as PROVIDER:FAULT[=VALUE][@SYMBOL]; may be repeated. " + "; ".join(
-    f"{fault} {line.does}" for fault, line in FAULTS.items()
-)
 
 
-def simulate(
-    *,
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = USUAL_PORT,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = LOCAL,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bars for ever.")] = 1,
-    recorded: Annotated[
-        list[str] | None, typer.Option(help="Play recorded bars: SYMBOL=FILE.csv; may be repeated.")
-    ] = None,
-    timezone: Annotated[
-        str, typer.Option(help="Time zone of times without one in recorded files.")
-    ] = "America/New_York",
-    now: Annotated[
-        str | None, typer.Option(help="Begin at this moment instead of now: 2019-11-06T15:00:00Z.")
-    ] = None,
-    speed: Annotated[float, typer.Option(min=0.0, max=3600.0, help="How fast its clock runs.")] = 1.0,
-    plan: Annotated[
-        list[str] | None,
-        typer.Option(help="free, premium or unlimited for all, or PROVIDER=PLAN; may be repeated."),
-    ] = None,
-    fault: Annotated[list[str] | None, typer.Option(help=_FAULTS_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print where it is as one line of JSON.")] = False,
-    while_stdin: Annotated[
-        bool, typer.Option("--while-stdin", help="Stop when standard input is closed.")
-    ] = False,
-) -> None:
-    """Run a simulator of Finnhub, Yahoo and Alpha Vantage that speaks their own protocols.
+def list_faults() -> None:
+    """Print every fault that can be switched on."""
+    table = Table("fault", "what it does", "value", "usually")
+    for fault, line in FAULTS.items():
+        table.add_row(fault, line.does, line.unit, "" if line.usual is None else f"{line.usual:g}")
+    data.print(table)
 
-    Bars are recorded ones or made from a seed. Faults are switched on and off while it runs: its page at /
-    tells how. Point the service at it with `<PROVIDER>_BASE_URL`, as printed when it starts.
-    """
-    config = SimulatorConfig(
+
+def read_config(
+    seed: int, recorded: Iterable[str], plans: Iterable[str], faults: Iterable[str], timezone: str
+) -> SimulatorConfig:
+    """The simulator's settings from its options; raises BadConfig or BadQuestion."""
+    return SimulatorConfig(
         seed=seed,
-        recorded=dict(_recorded(text) for text in recorded or ()),
-        plans=_plans(plan or ()),
-        faults=tuple(read_option(text, discover()) for text in fault or ()),
+        recorded=dict(_recorded(text) for text in recorded),
+        plans=_plans(plans),
+        faults=tuple(read_option(text, discover()) for text in faults),
         timezone=timezone,
     )
-    began = read_datetime("--now", now) if now is not None else None
-    asyncio.run(_simulate(config, _clock(began, speed), host, port, as_json=as_json, while_stdin=while_stdin))
 
 
-async def _simulate(
+def read_clock(now: str | None, speed: float) -> Clock:
+    """The simulator's clock; raises BadQuestion if `now` is no time."""
+    return paced(read_datetime("--now", now).timestamp() if now is not None else None, speed)
+
+
+def run(
+    config: SimulatorConfig, clock: Clock, host: str, port: int, *, as_json: bool, while_stdin: bool
+) -> None:
+    """Answer until a signal comes or, with `while_stdin`, standard input is closed."""
+    asyncio.run(_run(config, clock, host, port, as_json=as_json, while_stdin=while_stdin))
+
+
+async def _run(
     config: SimulatorConfig, clock: Clock, host: str, port: int, *, as_json: bool, while_stdin: bool
 ) -> None:
     stop = asyncio.Event()
@@ -95,23 +80,17 @@ async def _simulate(
 
 
 def _welcome(running: Running) -> None:
-    words.print(
-        f"provider simulator: {running.url} (its page tells how to switch faults on)", highlight=False
-    )
-    words.print("point the service at it:", highlight=False)
+    say(f"provider simulator: {running.url} (its page tells how to switch faults on)")
+    say("point the service at it:")
     for name, url in running.base_urls.items():
         prefix = providers()[name].facts.settings_prefix
         data.print(f"export {prefix}_BASE_URL={url} {prefix}_API_KEY=demo", highlight=False, soft_wrap=True)
 
 
-def _clock(began: datetime | None, speed: float) -> Clock:
-    return paced(began.timestamp() if began is not None else None, speed)
-
-
 def _recorded(text: str) -> tuple[str, Path]:
     symbol, mark, path = text.partition("=")
     if not (symbol and mark and path):
-        raise BadConfig([f"--recorded: {text!r} is not SYMBOL=FILE.csv"])
+        raise BadQuestion(f"--recorded: {text!r} is not SYMBOL=FILE.csv")
     return symbol.upper(), Path(path)
 
 
@@ -120,7 +99,7 @@ def _plans(texts: Iterable[str]) -> dict[str, Plan]:
     for text in texts:
         provider, mark, name = text.rpartition("=")
         if name not in set(Plan):
-            raise BadConfig([f"--plan: {name!r} is not one of {', '.join(Plan)}"])
+            raise BadQuestion(f"--plan: {name!r} is not one of {', '.join(Plan)}")
         for one in (provider,) if mark else discover():
             plans[one] = Plan(name)
     return plans

@@ -1,11 +1,13 @@
 """Opens the database for the commands that read or change it while the service runs or does not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from market_data.settings import read
+from market_data.cli.demo import demo_environment
+from market_data.errors import BadQuestion
+from market_data.settings import Settings, read
 from market_data.store.connect import Database, migrate, open_database
 from market_data.wiring import database_url
 
@@ -15,20 +17,30 @@ COMMAND_CONNECTIONS = 2
 _T = TypeVar("_T")
 
 
-@asynccontextmanager
-async def opened() -> AsyncIterator[Database]:
-    """The migrated database of the settings; an embedded one is started for as long as it is needed."""
-    settings = read().settings
-    async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:
-        await migrate(database)
-        yield database
+def settings_of(*, demo: bool) -> Settings:
+    """The settings of the service, or of its demo."""
+    configuration = read(demo_environment(os.environ), dotenv=None) if demo else read()
+    return configuration.settings
 
 
-def run(work: Callable[[Database], Awaitable[_T]]) -> _T:
-    """Run `work` on the database of the settings."""
+def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: bool = False) -> _T:
+    """Run `work` on the migrated database; an embedded one that does not run is started for as long.
+
+    One that runs is shared, and left running. Without `make` an embedded one that was never made is not
+    made now either: BadQuestion (404) says so.
+    """
+    settings = settings_of(demo=demo)
+    folder = settings.data_dir / "postgres"
+    if settings.database_url is None and not make and not (folder / "PG_VERSION").exists():
+        raise BadQuestion(
+            f"there are no data in {settings.data_dir} yet: `market-data {'demo' if demo else 'serve'}` "
+            "collects some" + ("" if demo else "; the data of `market-data demo` are shown with --demo"),
+            status=404,
+        )
 
     async def whole() -> _T:
-        async with opened() as database:
+        async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:
+            await migrate(database)
             return await work(database)
 
     return asyncio.run(whole())

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
 
 from market_data.calendar import MarketHours
 from market_data.market.capability import Capability
@@ -14,7 +17,7 @@ OVERLAP_BARS = 5
 FIRST_BARS = {Interval.M1: 390, Interval.D1: 100}
 """Bars that are asked for of a series that has none; a session of minutes, a compact answer of days."""
 LONGEST_CATCH_UP = {Interval.M1: 5 * 86_400, Interval.D1: 366 * 86_400}
-"""Seconds that a live fetch reaches back after an outage; what is older is a backfill's work."""
+"""Seconds before the newest bar that a live fetch reaches back; what is older is a backfill's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,10 @@ def due(
 ) -> Span | None:
     """The span to ask for at `now`, or None if nothing is due.
 
-    Bars are due when one that the regular session expects has become final since the last question, and the
-    cadence has passed. The span reaches to `now`, so that the running bar comes along. A quote is due while
-    the market is open; its cadence is kept by whoever queues the job.
+    Bars are due when one that the regular session expects has become final and has not been had, and the
+    cadence has passed. A cadence no longer than the bar is kept by the bars themselves: each is due as soon
+    as it is final, whenever the last question was. The span reaches to `now`, so that the running bar comes
+    along. A quote is due while the market is open; its cadence is kept by whoever queues the job.
     """
     interval = capability.interval
     if interval is None:
@@ -40,25 +44,42 @@ def due(
     newest = _newest_final(interval, hours, now - rhythm.delay)
     if newest is None:
         return None
-    if cursor is not None and (cursor.through > newest or now - cursor.asked_at < rhythm.cadence):
+    if cursor is not None and (
+        cursor.through > newest.label or _too_soon(interval, cursor, newest, rhythm, now)
+    ):
         return None
-    return Span(_start(interval, hours, cursor, newest, now), _end(interval, now))
+    return Span(_start(interval, hours, cursor, newest.label), _end(interval, now))
+
+
+def _too_soon(interval: Interval, cursor: Cursor, newest: "_Over", rhythm: Rhythm, now: float) -> bool:
+    if now - cursor.asked_at >= rhythm.cadence:
+        return False
+    final_since = newest.end + rhythm.delay > cursor.asked_at
+    return not (final_since and rhythm.cadence <= interval.seconds)
+
+
+class _Over(NamedTuple):
+    """A bar that is over: its label and its end."""
+
+    label: int
+    end: int
 
 
 @lru_cache(maxsize=64)
-def _newest_final(interval: Interval, hours: MarketHours, settled: float) -> int | None:
-    """The label of the newest bar that was over at `settled`: one answer for all instruments of a sweep."""
+def _newest_final(interval: Interval, hours: MarketHours, settled: float) -> _Over | None:
+    """The newest bar that was over at `settled`: one answer for all instruments of a sweep."""
     labels = hours.regular.last_labels(settled, interval, 2)
-    over = labels[hours.regular.ends(labels, interval) <= settled]
-    return int(over[-1]) if len(over) else None
+    ends = hours.regular.ends(labels, interval)
+    over = np.flatnonzero(ends <= settled)
+    return _Over(int(labels[over[-1]]), int(ends[over[-1]])) if len(over) else None
 
 
-def _start(interval: Interval, hours: MarketHours, cursor: Cursor | None, newest: int, now: float) -> int:
+def _start(interval: Interval, hours: MarketHours, cursor: Cursor | None, newest: int) -> int:
     if cursor is None:
         return int(hours.regular.last_labels(newest + 1, interval, FIRST_BARS[interval])[0])
     overlap = hours.regular.last_labels(cursor.through, interval, OVERLAP_BARS)
     start = int(overlap[0]) if len(overlap) else cursor.through
-    return max(start, interval.floor(now) - LONGEST_CATCH_UP[interval])
+    return max(start, newest - LONGEST_CATCH_UP[interval])
 
 
 def _end(interval: Interval, now: float) -> int:

@@ -1,6 +1,7 @@
 """The fetchers: take jobs from the queue, ask a provider, hand what came to ingest."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 
@@ -47,11 +48,12 @@ class Fetcher:
     async def work(self, concurrency: int) -> None:
         """Take and do jobs until cancelled, up to `concurrency` at once.
 
-        Jobs under way when it is cancelled have STOP_SECONDS to end. Raises StoreUnavailable when the queue
-        cannot be reached.
+        Jobs under way when it is cancelled have STOP_SECONDS to end; those not begun are let go, and are due
+        again at the next sweep. Raises StoreUnavailable when the queue cannot be reached.
         """
         room = asyncio.Semaphore(concurrency)
         running: set[asyncio.Task[None]] = set()
+        waiting: deque[Claimed] = deque()
 
         def ended(task: asyncio.Task[None]) -> None:
             running.discard(task)
@@ -60,17 +62,20 @@ class Fetcher:
         try:
             while True:
                 async with room:  # at least one place is free before jobs are claimed
-                    claimed = await self._queue.claim(each=concurrency)
-                for one in claimed:
+                    waiting.extend(await self._queue.claim(each=concurrency))
+                while waiting:
                     await room.acquire()
-                    task = asyncio.create_task(self._do(one))
+                    task = asyncio.create_task(self._do(waiting.popleft()))
                     running.add(task)
                     task.add_done_callback(ended)
         finally:
+            running |= {asyncio.create_task(self._end(one)) for one in waiting}
             if running:
                 _, late = await asyncio.wait(running, timeout=STOP_SECONDS)
                 for task in late:
                     task.cancel()
+                if late:
+                    await asyncio.wait(late)
 
     async def _do(self, claimed: Claimed) -> None:
         job, started = claimed.job, perf_counter()
@@ -81,8 +86,13 @@ class Fetcher:
                 outcome = "done"
         except (NoProvider, StoreUnavailable) as error:  # the series is still due: a later sweep asks again
             outcome, detail = "waiting", str(error)
+        except Exception as error:  # noqa: BLE001 - a bug in one job must not keep its series from being asked again
+            outcome, detail = "failed", f"{type(error).__name__}: {error}"
         elapsed = (perf_counter() - started) * 1000
         self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
+        await self._end(claimed)
+
+    async def _end(self, claimed: Claimed) -> None:
         try:
             await self._queue.done(claimed)
         except StoreUnavailable as error:  # its lease runs out by itself

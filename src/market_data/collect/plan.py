@@ -12,6 +12,8 @@ ORDER = (Capability.BARS_1M, Capability.EOD, Capability.QUOTES_L1)
 """Within a tier, what is served first where a budget is short."""
 ROUNDING = 1.001
 """A cadence that is missed by less than this factor counts as kept."""
+NEGLIGIBLE = 1e-9
+"""Calls a second that are a rounding error of shares taken before, not a budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _kept(
     """The cadence that `granted` calls a second keep for `count` symbols, and why it is not `asked`."""
     if not count:
         return asked, ""
-    if granted <= 0:
+    if granted <= NEGLIGIBLE:
         return None, "other series use up the budgets" if names else "no provider can be asked for it"
     achievable, reason = asked, ""
     if count / granted > asked * ROUNDING:

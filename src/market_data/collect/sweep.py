@@ -1,13 +1,14 @@
 """The sweeper: looks through the universe at every tick and queues a job for what is due."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
 
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.events import Skipped, Swept, Tell
 from market_data.market.capability import Capability
-from market_data.market.instrument import Instrument
+from market_data.market.instrument import Instrument, Tier
 from market_data.market.span import Span
 from market_data.provider import Provider
 from market_data.queue import Job, Queue
@@ -51,7 +52,9 @@ class Sweeper:
         started = perf_counter()
         instruments = await universe.load(self._database)
         known = await cursors.all_cursors(self._database)
-        made = await self._queue.emit(list(self.jobs(instruments, known, now)))
+        # beside the event loop: a large universe takes a while, in which clients would wait for their bars
+        jobs = await asyncio.to_thread(lambda: list(self.jobs(instruments, known, now)))
+        made = await self._queue.emit(jobs)
         self._tell(Swept(len(instruments), made, (perf_counter() - started) * 1000))
         return made
 
@@ -59,23 +62,32 @@ class Sweeper:
         self, instruments: Iterable[Instrument], known: Mapping[tuple[str, str], Cursor], now: float
     ) -> Iterable[Job]:
         """A job for each series that is due at `now`."""
-        slack = self._settings.local_sweep_tick_sec * SLACK
+        rhythms = {tier: list(self._rhythms(tier)) for tier in Tier}
         for one in instruments:
             try:
                 hours = hours_of(one.exchange, one.asset_type)
             except ValueError as error:
                 self._tell(Skipped(one.symbol, str(error)))
                 continue
-            for capability, cadence in self._settings.cadence(one.tier).items():
+            for capability, rhythm in rhythms[one.tier]:
                 interval = capability.interval
                 cursor = known.get((one.symbol, interval.value)) if interval else None
-                rhythm = Rhythm(cadence - slack, self._delay(capability))
                 span = due(capability, hours, cursor, rhythm, now)
                 if span is not None:
-                    yield self._job(one, capability, cadence, span, now)
+                    yield self._job(one, capability, rhythm, span, now)
 
-    def _job(self, one: Instrument, capability: Capability, cadence: int, span: Span, now: float) -> Job:
-        life = self._settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
+    def _rhythms(self, tier: Tier) -> Iterator[tuple[Capability, Rhythm]]:
+        slack = self._settings.local_sweep_tick_sec * SLACK
+        for capability, cadence in self._settings.cadence(tier).items():
+            yield capability, Rhythm(max(cadence - slack, slack), self._delay(capability))
+
+    def _job(self, one: Instrument, capability: Capability, rhythm: Rhythm, span: Span, now: float) -> Job:
+        # a quote's life is its cadence: while it lasts no other is queued
+        life = (
+            self._settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
+            if capability.interval
+            else rhythm.cadence
+        )
         return Job(
             symbol=one.symbol,
             exchange=one.exchange,
@@ -85,7 +97,7 @@ class Sweeper:
             start=span.start,
             end=span.end,
             made_at=now,
-            expires_at=now + (life if capability.interval else cadence),
+            expires_at=now + life,
         )
 
     def _delay(self, capability: Capability) -> int:

@@ -27,7 +27,7 @@ class AssetType(StrEnum):
 def read_symbol(text: str) -> str:
     """The symbol spelled `text`, in upper case; ValueError if it cannot be one."""
     symbol = text.strip().upper()
-    if not _SYMBOL.fullmatch(symbol):
+    if not (text.isascii() and _SYMBOL.fullmatch(symbol)):  # the upper case of ß is SS
         raise ValueError(
             f"{text[:40]!r} is not a symbol: write 1 to 32 of A-Z, 0-9 and . - = ^ /, as in AAPL or BTC-USD"
         )

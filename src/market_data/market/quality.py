@@ -71,12 +71,16 @@ class _Repeats:
 
 def _repeats(bars: Bars, sound: Mask) -> _Repeats:
     alike, conflicting = np.zeros(len(bars), np.bool_), np.zeros(len(bars), np.bool_)
-    labels, counts = np.unique(bars.ts[sound], return_counts=True)
-    for label in labels[counts > 1]:
-        tellings = np.flatnonzero((bars.ts == label) & sound)
-        values = np.stack(bars.columns()[1:])[:, tellings]
-        if (values == values[:, :1]).all():
-            alike[tellings[1:]] = True
-        else:
-            conflicting[tellings] = True
+    told = np.flatnonzero(sound)
+    told = told[np.argsort(bars.ts[told], kind="stable")]  # tellings of a label side by side, first one first
+    first = np.ones(len(told), np.bool_)
+    first[1:] = np.diff(bars.ts[told]) != 0
+    if first.all():
+        return _Repeats(alike, conflicting)
+    label = np.cumsum(first) - 1
+    values = np.stack(bars.columns()[1:])[:, told]
+    differs = (values != values[:, first][:, label]).any(axis=0)
+    in_conflict = np.isin(label, label[differs])
+    conflicting[told[in_conflict]] = True
+    alike[told[~in_conflict & ~first]] = True
     return _Repeats(alike, conflicting)

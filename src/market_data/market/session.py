@@ -1,6 +1,6 @@
 """The sessions of a market as arrays: which minutes exist, and whether one is open."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,21 +15,24 @@ class SessionGrid:
     """Sessions in order: `opens[i] <= t < closes[i]`, epoch seconds UTC; sessions never overlap.
 
     Adjoining sessions (an always-open market has one a UTC day) share a border: one's close, the next's open.
+    `days` has for each session 00:00 UTC of its date, which in Sydney is not the date in UTC when it opens.
     """
 
     name: str
     opens: Times
     closes: Times
-    _opens: list[int] = field(
-        init=False, repr=False
-    )  # plain ints: bisect on them takes a fifth of numpy's time
+    days: Times
+    # plain ints: bisect on them takes a fifth of numpy's time
+    _opens: list[int] = field(init=False, repr=False)
     _closes: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.opens) != len(self.closes) or len(self.opens) == 0:
-            raise ValueError(f"{self.name}: as many opens as closes, and at least one, make a grid")
+        if not len(self.opens) == len(self.closes) == len(self.days) > 0:
+            raise ValueError(f"{self.name}: as many opens as closes and days, and at least one, make a grid")
         if not (np.all(self.opens < self.closes) and np.all(self.closes[:-1] <= self.opens[1:])):
             raise ValueError(f"{self.name}: sessions must be in order and must not overlap")
+        if np.any(self.days % Interval.D1.seconds) or np.any(np.diff(self.days) <= 0):
+            raise ValueError(f"{self.name}: the days of sessions must be dates in order, each once")
         object.__setattr__(self, "_opens", self.opens.tolist())
         object.__setattr__(self, "_closes", self.closes.tolist())
 
@@ -70,25 +73,27 @@ class SessionGrid:
         """The labels (opens) of the bars that a full record of `span` would have, in order: shape (n,).
 
         Bars are anchored at their session's open; the last of a session may be shorter than the interval.
-        Of 1d bars the label is 00:00 UTC of the date on which the session opens.
+        The label of a 1d bar is 00:00 UTC of its session's date: it is in `span` if that moment is.
         """
         if interval is Interval.D1:
-            return self._days(span)
+            first, last = np.searchsorted(self.days, (span.start, span.end))
+            return self.days[first:last].copy()
         pieces = [np.arange(one.start, one.end, interval.seconds) for one in self.sessions(span)]
         labels = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
         return labels[(labels >= span.start) & (labels < span.end)].astype(np.int64, copy=False)
 
     def last_labels(self, before: float, interval: Interval, count: int) -> Times:
         """The newest `count` labels before `before`, in order; fewer at the start of the calendar."""
+        if interval is Interval.D1:
+            end = int(np.searchsorted(self.days, before))
+            return self.days[max(end - count, 0) : end].copy()
         found: list[Times] = []
-        index = bisect_right(self._opens, before) - 1
+        index = bisect_left(self._opens, before) - 1
         have = 0
         while index >= 0 and have < count:
-            session = Span(self._opens[index], self._closes[index])
-            labels = self.labels(session, interval) if interval is not Interval.D1 else self._days(session)
-            labels = labels[labels < before]
-            found.append(labels)
-            have += len(labels)
+            labels = np.arange(self._opens[index], self._closes[index], interval.seconds, dtype=np.int64)
+            found.append(labels[labels < before])
+            have += len(found[-1])
             index -= 1
         return np.concatenate(found[::-1])[-count:] if found else np.empty(0, np.int64)
 
@@ -97,11 +102,6 @@ class SessionGrid:
 
         A bar ends with its session if that comes first; a 1d bar ends with the session of its date.
         """
-        inside = labels + Interval.D1.seconds - 1 if interval is Interval.D1 else labels
-        index = np.maximum(np.searchsorted(self.opens, inside, side="right") - 1, 0)
-        closes = self.closes[index]
+        starts = self.days if interval is Interval.D1 else self.opens
+        closes = self.closes[np.maximum(np.searchsorted(starts, labels, side="right") - 1, 0)]
         return closes if interval is Interval.D1 else np.minimum(labels + interval.seconds, closes)
-
-    def _days(self, span: Span) -> Times:
-        days = self.opens - self.opens % Interval.D1.seconds
-        return days[(days >= span.start - span.start % Interval.D1.seconds) & (days < span.end)]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def epoch(moment: datetime) -> int:
-    """Epoch seconds of an aware datetime; ValueError if it is naive."""
-    if moment.tzinfo is None:
+    """Whole epoch seconds of an aware datetime, rounded down; ValueError if it is naive."""
+    if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no time zone: add one, for example 'Z'")
-    return int(moment.timestamp())
+    return (moment - _EPOCH) // timedelta(seconds=1)
 
 
 def moment(at: float) -> datetime:
@@ -69,14 +71,18 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
     """The time of `spans` that no hole covers, as disjoint spans in order."""
-    left = merge(spans)
-    for hole in merge(holes):
-        left = [piece for span in left for piece in _without(span, hole)]
+    left: list[Span] = []
+    closed = merge(holes)
+    at = 0  # the first hole that may reach into this span or a later one: one walk through both lists
+    for span in merge(spans):
+        start = span.start
+        while at < len(closed) and closed[at].start < span.end:
+            if start < closed[at].start:
+                left.append(Span(start, closed[at].start))
+            start = max(start, closed[at].end)
+            if start > span.end:
+                break
+            at += 1
+        if start < span.end:
+            left.append(Span(start, span.end))
     return left
-
-
-def _without(span: Span, hole: Span) -> list[Span]:
-    if span.overlap(hole) is None:
-        return [span]
-    pieces = ((span.start, hole.start), (hole.end, span.end))
-    return [Span(start, end) for start, end in pieces if start < end]

@@ -20,6 +20,7 @@ class Hub:
         self._tell = tell
         self._clock = clock
         self._outboxes: dict[Series, set[Outbox]] = {}
+        self._position: str | None = None
 
     @property
     def clients(self) -> int:
@@ -40,8 +41,14 @@ class Hub:
                 del self._outboxes[series]
 
     async def run(self) -> None:
-        """Hand on what is published, until cancelled; StoreUnavailable when Redis cannot be reached."""
-        async for publication in self._stream.tail():
+        """Hand on what is published, until cancelled; StoreUnavailable when Redis cannot be reached.
+
+        Run again after that, it goes on where it was: clients who stayed miss nothing that is still kept.
+        """
+        if self._position is None:
+            self._position = await self._stream.newest()
+        async for publication in self._stream.tail(self._position):
+            self._position = publication.position
             self.hand_on(publication)
 
     def hand_on(self, publication: Publication) -> None:
@@ -50,7 +57,6 @@ class Hub:
         dropped = sum(outbox.put(publication) for outbox in outboxes)
         if dropped:
             self._tell(MessagesDropped(dropped))
-        written_at = int(
-            publication.position.partition("-")[0]
-        )  # an entry's id begins with Redis's time in ms
+        # an entry's id begins with Redis's time in ms
+        written_at = int(publication.position.partition("-")[0])
         self._tell(Published(len(outboxes), max(0.0, self._clock() * 1000 - written_at)))

@@ -22,8 +22,10 @@ class Outbox:
         dropped = 0
         if len(self._waiting) >= self._size:
             before = len(self._waiting)
-            newest = {(one.symbol, one.interval): one for one in self._waiting}
-            self._waiting = deque(newest.values())
+            newest: dict[tuple[str, str], Publication] = {}
+            for one in reversed(self._waiting):
+                newest.setdefault((one.symbol, one.interval), one)
+            self._waiting = deque(reversed(newest.values()))
             while len(self._waiting) >= self._size:
                 self._waiting.popleft()
             dropped = before - len(self._waiting)

@@ -6,8 +6,9 @@ from datetime import datetime
 import msgspec
 
 from market_data.market.bar import KnownBar
+from market_data.market.span import epoch
 from market_data.store.quotes import KnownQuote
-from market_data.stream import BarMessage, Publication
+from market_data.stream import Publication
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot", tag_field="type"):
@@ -41,7 +42,7 @@ class Session:
     def __init__(self, symbol: str, interval: str) -> None:
         self._symbol = symbol
         self._interval = interval
-        self._told: dict[datetime, int] = {}
+        self._told: dict[int, int] = {}  # the revision, by label
 
     def opening(self, bars: Sequence[KnownBar], quote: KnownQuote | None) -> list[bytes]:
         """The first two messages. `bars` were read after the client had been subscribed."""
@@ -49,7 +50,7 @@ class Session:
         price, price_ts = (newest.close, newest.ts) if newest else (None, None)
         if quote is not None and (price_ts is None or quote.ts > price_ts):
             price, price_ts = quote.price, quote.ts
-        self._told = {bar.ts: bar.revision for bar in bars}
+        self._told = {epoch(bar.ts): bar.revision for bar in bars}
         snapshot = Snapshot(
             symbol=self._symbol, interval=self._interval, price=price, price_ts=price_ts, bar=newest
         )
@@ -57,14 +58,10 @@ class Session:
         return [msgspec.json.encode(snapshot), msgspec.json.encode(replay)]
 
     def live(self, publications: Sequence[Publication]) -> list[bytes]:
-        """The messages for what was published, without what the opening has told already."""
-        if not self._told:
-            return [one.body for one in publications]
-        fresh = [one.body for one in publications if not self._knows(one)]
-        if fresh:  # publications are in order: from the first new one on, all are new
-            self._told = {}
-        return fresh
+        """The messages for what was published, without what the opening has told already.
 
-    def _knows(self, publication: Publication) -> bool:
-        bar = msgspec.json.decode(publication.body, type=BarMessage)
-        return self._told.get(bar.ts, -1) >= bar.revision
+        Publications come after their bars were written, so that some may wait, or still be on their way,
+        whose bars the opening has read; beside them may be some of older bars, which it has not.
+        """
+        told = self._told
+        return [one.body for one in publications if told.get(one.ts, -1) < one.revision]

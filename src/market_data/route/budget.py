@@ -40,7 +40,7 @@ class Budget:
             now = seconds * 1000 + microseconds // 1000
             async with self._redis.pipeline(transaction=False) as batch:
                 for key, limit in zip(keys, limits, strict=True):
-                    batch.zcount(key, now - limit.seconds * 1000, "+inf")
+                    batch.zcount(key, f"({now - limit.seconds * 1000}", "+inf")
                 used = await batch.execute()
         return [max(0, limit.calls - count) for limit, count in zip(limits, used, strict=True)]
 

@@ -69,11 +69,16 @@ class Health:
     def score(self, breaker: float) -> Score:
         """The score, given the breaker's part (0 open, 0.5 half open, 1 closed).
 
-        A provider that has not been asked yet is trusted. One whose every counted answer was a failure has
-        no latency and no completeness to show for itself: both parts are 0.
+        A provider that has not been asked yet is trusted. A failure shows neither speed nor bars, so each
+        part is what the good answers earn times their share: else a few fast ones would outweigh any number
+        of failures, and a provider that fails nearly always would never be demoted.
         """
-        if self._good and not any(self._good):
-            return Score(breaker, 0.0, 0.0, 0.0)
+        good = 1 - self.error_rate
         slow = self.latency(95) or 0.0
         complete = sum(self._complete) / len(self._complete) if self._complete else 1.0
-        return Score(breaker, max(0.0, 1 - slow / SLOWEST_MS), 1 - self.error_rate, complete)
+        return Score(breaker, good * max(0.0, 1 - slow / SLOWEST_MS), good, good * complete)
+
+    def forget(self) -> None:
+        """Start anew: a provider on trial is judged by its trials, not by what had it demoted."""
+        for answers in (self._good, self._latency, self._complete):
+            answers.clear()

@@ -37,7 +37,7 @@ class Ranking:
 
 
 def rank(query: Query, candidates: Iterable[Candidate], policy: Sequence[str]) -> Ranking:
-    """Order the candidates: closed breakers before half-open ones, then by policy, then by score.
+    """Order the candidates: closed breakers before half-open ones, then by policy.
 
     A provider that the policy does not name is not asked. Open breakers are excluded, unless nobody else is
     left: then the one with the best score is tried, because "everyone is out" must not be a dead end.
@@ -50,7 +50,7 @@ def rank(query: Query, candidates: Iterable[Candidate], policy: Sequence[str]) -
             excluded.append(Excluded(one.name, reason, one.until if reason == one.out else None))
         else:
             able.append(one)
-    able.sort(key=lambda one: (-one.state.part, policy.index(one.name), -one.score))
+    able.sort(key=lambda one: (-one.state.part, policy.index(one.name)))
     closed = [one for one in able if one.state is not State.OPEN]
     if closed or not able:
         excluded += [Excluded(one.name, "its circuit is open") for one in able if one.state is State.OPEN]

@@ -1,16 +1,16 @@
 """Asks the best provider, then the next: one call to `ask` either answers or says what everyone said."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
 
-from market_data.errors import NoProvider, ProviderAnswer, ProviderFault
+from market_data.errors import Malformed, NoProvider, ProviderAnswer, ProviderFault, Throttled
 from market_data.events import ProviderAsked, Tell
-from market_data.market.bar import Bars
+from market_data.market.bar import Bars, Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
@@ -26,7 +26,12 @@ SHORTEST_WAIT = 0.05
 LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""
 
+FUTURE_SECONDS = 60.0
+"""A quote may be so far ahead of our clock: clocks differ."""
+
 Clock = Callable[[], float]
+_Parts = dict[tuple[str, Span], tuple[float, Answer]]
+"""By provider and piece of a span: when it was asked for, and what came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,76 +98,103 @@ class Router:
     async def ask(self, query: Query, deadline: float) -> Answered:
         """The first answer that a ranked provider gives before `deadline` (the clock's epoch seconds).
 
-        Waits for a budget or for the end of a rest if that is all that stands in the way. Raises NoProvider
-        with every provider's reason, StoreUnavailable if the shared budgets cannot be reached.
+        Waits for a budget or for the end of a rest if that is all that stands in the way; a provider that
+        failed is not asked again. Raises NoProvider with every provider's reason, StoreUnavailable if the
+        shared budgets cannot be reached.
         """
-        answers: dict[str, ProviderAnswer] = {}
+        so_far = _SoFar()
         while True:
-            ranking = self.ranking(query)
-            waits = [one.until for one in ranking.excluded if one.until is not None]
-            for name in ranking.order:
-                try:
-                    reach, answer = await self._ask_one(name, query, deadline)
-                except _OutOfTime:
-                    raise NoProvider(str(query), list(answers.values())) from None
-                except _NoRoom as full:
-                    waits.append(self._clock() + full.seconds)
-                    answers[name] = ProviderAnswer(
-                        name, "budget", f"its budget has room in {full.seconds:.1f} s"
-                    )
-                except ProviderFault as fault:
-                    answers[name] = ProviderAnswer(name, fault.code, str(fault.detail))
-                else:
-                    return Answered(name, reach, answer, query.now, tuple(answers.values()))
-            for one in ranking.excluded:
-                answers.setdefault(one.name, ProviderAnswer(one.name, "excluded", one.reason))
-            again = min(waits, default=float("inf"))
+            so_far.waits.clear()
+            order = [name for name in self.ranking(query).order if name not in so_far.failed]
+            for index, name in enumerate(order):
+                # an equal share of what is left, so that one that hangs leaves time for those behind it
+                share = (deadline - self._clock()) / (len(order) - index)
+                answered = await self._tried(name, query, self._clock() + share, so_far)
+                if answered is not None:
+                    return answered
+            for one in self.ranking(query).excluded:  # anew: who was throttled just now rests
+                so_far.told.setdefault(one.name, ProviderAnswer(one.name, "excluded", one.reason))
+                if one.until is not None and one.name not in so_far.failed:
+                    so_far.waits.append(one.until)
+            again = min(so_far.waits, default=float("inf"))
             if again >= deadline:
-                raise NoProvider(str(query), list(answers.values()))
+                raise NoProvider(str(query), list(so_far.told.values()))
             await asyncio.sleep(max(again - self._clock(), SHORTEST_WAIT))
             query = replace(query, now=self._clock())
 
-    async def _ask_one(self, name: str, query: Query, deadline: float) -> tuple[Reach, Answer]:
-        reach = self.providers[name].facts.reach[query.capability]
-        if query.capability.interval is None:
-            return reach, await self._call(name, reach, query, deadline)
-        parts = [
-            await self._call(name, reach, piece, deadline)
-            for piece in (replace(query, span=span) for span in reach.pieces(query.span))
-        ]
-        return reach, _joined([part for part in parts if isinstance(part, Bars)])
+    async def _tried(self, name: str, query: Query, deadline: float, so_far: "_SoFar") -> Answered | None:
+        """What one provider answers; None if it does not, with the reason in `so_far`."""
+        try:
+            asked_at, answer = await self._ask_one(name, query, deadline, so_far.parts)
+        except _OutOfTime:
+            so_far.told.setdefault(name, ProviderAnswer(name, "deadline", "no time was left to ask it"))
+        except _NoRoom as full:
+            so_far.waits.append(self._clock() + full.seconds)
+            so_far.told[name] = ProviderAnswer(name, "budget", f"its budget has room in {full.seconds:.1f} s")
+        except ProviderFault as fault:
+            so_far.told[name] = ProviderAnswer(name, fault.code, fault.detail)
+            if not isinstance(fault, Throttled):
+                so_far.failed.add(name)
+        else:
+            reach = self.providers[name].facts.reach[query.capability]
+            before = tuple(one for one in so_far.told.values() if one.provider != name)
+            return Answered(name, reach, answer, asked_at, before)
+        return None
 
-    async def _call(self, name: str, reach: Reach, query: Query, deadline: float) -> Answer:
+    async def _ask_one(self, name: str, query: Query, deadline: float, parts: _Parts) -> tuple[float, Answer]:
+        """When the answer, or the first part of it, was asked for, and the whole answer.
+
+        Pieces that came before one had to wait are kept in `parts`: asked for again, they would use up the
+        very budget that is waited for.
+        """
+        if query.capability.interval is None:
+            return query.now, await self._call(name, query, deadline)
+        pieces = self.providers[name].facts.reach[query.capability].pieces(query.span)
+        for span in pieces:
+            if (name, span) not in parts:
+                answer = await self._call(name, replace(query, span=span), deadline)
+                parts[name, span] = (query.now, answer)
+        came = [parts[name, span] for span in pieces]
+        return min(at for at, _ in came), _joined([part for _, part in came if isinstance(part, Bars)])
+
+    async def _call(self, name: str, query: Query, deadline: float) -> Answer:
         """One call: spend, send, parse, and note how it went. A cancelled call is not noted."""
-        account = self.accounts[name]
+        provider, account = self.providers[name], self.accounts[name]
+        try:
+            request = provider.request(query, account)
+        except ProviderFault as fault:  # nobody was asked: there is no call to tell of
+            self.standings[name].note(query, fault, 0.0, self._clock())
+            raise
+        self._time_left(deadline)  # before a call is spent
+        wait = await self._budget.spend(name, account.limits)
+        if wait > 0:
+            raise _NoRoom(wait)
         started = perf_counter()
         try:
-            request = self.providers[name].request(query, account)
-            wait = await self._budget.spend(name, account.limits)
-            if wait > 0:
-                raise _NoRoom(wait)
-            started = perf_counter()
-            seconds = min(self.settings.call_timeout_sec, deadline - self._clock())
-            if seconds <= 0:
-                raise _OutOfTime
-            answer = self.providers[name].parse(query, await self._send(name, request, seconds))
-        except ProviderFault as error:
-            fault = _redacted(error, account)
-            self._note(name, reach, query, fault, started)
+            response = await self._send(name, request, self._time_left(deadline))
+            answer = _parsed(provider, query, response)
+        except ProviderFault as fault:
+            self._note(name, query, _redacted(fault, account), started)
             raise fault from None
-        self._note(name, reach, query, None, started)
+        self._note(name, query, None, started)
         return answer
+
+    def _time_left(self, deadline: float) -> float:
+        """Seconds that one call may take; raises _OutOfTime if there are none."""
+        seconds = min(self.settings.call_timeout_sec, deadline - self._clock())
+        if seconds <= 0:
+            raise _OutOfTime
+        return seconds
 
     async def _send(self, name: str, request: Request, seconds: float) -> Response:
         return await self._transport.send(request, self.providers[name].facts.lane, seconds)
 
-    def _note(
-        self, name: str, reach: Reach, query: Query, fault: ProviderFault | None, started: float
-    ) -> None:
+    def _note(self, name: str, query: Query, fault: ProviderFault | None, started: float) -> None:
         elapsed = (perf_counter() - started) * 1000
         self.standings[name].note(query, fault, elapsed, self._clock())
         code, detail = (fault.code, fault.detail) if fault else ("ok", "")
-        self._tell(ProviderAsked(name, reach.endpoint, query.capability, code, elapsed, detail))
+        endpoint = self.providers[name].facts.reach[query.capability].endpoint
+        self._tell(ProviderAsked(name, endpoint, query.capability, code, elapsed, detail))
 
     def _candidate(self, name: str, query: Query) -> Candidate:
         facts, standing, now = self.providers[name].facts, self.standings[name], self._clock()
@@ -171,6 +203,16 @@ class Router:
             out, until = f"{facts.settings_prefix}_API_KEY is not set", None
         state = standing.breaker_at(now).state
         return Candidate(name, facts.reach.get(query.capability), state, standing.score.value, out, until)
+
+
+@dataclass(slots=True)
+class _SoFar:
+    """How far one question has come."""
+
+    told: dict[str, ProviderAnswer] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    parts: _Parts = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)  # moments at which somebody may be asked again
 
 
 class _NoRoom(Exception):
@@ -186,12 +228,27 @@ class _OutOfTime(Exception):
 
 
 def _redacted(fault: ProviderFault, account: Account) -> ProviderFault:
-    """The same fault without the account's secrets, in a length that can be logged."""
-    clean = copy(fault)
-    clean.detail = redact(fault.detail, account.secrets)[:LONGEST_DETAIL]
-    clean.payload = redact(fault.payload.decode("utf-8", "replace"), account.secrets).encode()
-    clean.args = (clean.detail,)
-    return clean
+    """The fault itself, without the account's secrets, in a length that can be logged."""
+    fault.detail = redact(fault.detail, account.secrets)[:LONGEST_DETAIL]
+    fault.payload = redact(fault.payload.decode("utf-8", "replace"), account.secrets).encode()
+    fault.args = (fault.detail,)
+    return fault
+
+
+def _parsed(provider: Provider, query: Query, response: Response) -> Answer:
+    """The answer in a response; raises the fault that it amounts to, whatever was wrong with it."""
+    try:
+        answer = provider.parse(query, response)
+    except ProviderFault:
+        raise
+    except Exception as error:  # a parser's bug must not keep the next provider from being asked
+        raise Malformed(f"it cannot be read: {type(error).__name__}", payload=response.body) from error
+    if isinstance(answer, Quote):
+        if not (math.isfinite(answer.price) and answer.price > 0):
+            raise Malformed("a quote whose price is none", payload=response.body)
+        if answer.ts > query.now + FUTURE_SECONDS:
+            raise Malformed("a quote from the future", payload=response.body)
+    return answer
 
 
 def _joined(parts: list[Bars]) -> Bars:

@@ -13,6 +13,8 @@ from market_data.settings import Settings
 
 REST_SECONDS = 60.0
 """How long a provider rests that throttles without saying for how long."""
+SHORTEST_REST = 1.0
+"""Seconds; one that throttles and says "at once" is not believed."""
 REFUSED_SECONDS = 6 * 3600.0
 """How long a refused key or capability is left alone before it is tried again."""
 UNSUPPORTED_SECONDS = 3600.0
@@ -75,25 +77,35 @@ class Standing:
             case None:
                 self._answered(query, milliseconds, now)
             case Throttled():
-                self._rest = Cordon(
-                    f"it asked for a rest ({fault.detail})", now + (fault.retry_after or REST_SECONDS)
-                )
+                self._throttled(fault, now)
             case Refused():
                 what = None if fault.whole else query.capability
                 self.refused[what] = Cordon(f"it refused ({fault.detail})", now + REFUSED_SECONDS)
             case Unsupported():
-                self._unsupported[query.capability, query.symbol] = Cordon(
-                    f"it does not have {query.symbol} ({fault.detail})", now + UNSUPPORTED_SECONDS
-                )
-                if len(self._unsupported) > UNSUPPORTED_KEPT:
-                    self._unsupported.popitem(last=False)
+                self._lacks(query, fault, now)
             case Unavailable() | Malformed() | _:
                 self.health.failed()
                 self._settle(False, now)
 
+    def _throttled(self, fault: Throttled, now: float) -> None:
+        rest = REST_SECONDS if fault.retry_after is None else max(fault.retry_after, SHORTEST_REST)
+        if self._rest is None or now + rest > self._rest.until:  # a burst does not shorten a spent day's rest
+            self._rest = Cordon(f"it asked for a rest ({fault.detail})", now + rest)
+
+    def _lacks(self, query: Query, fault: Unsupported, now: float) -> None:
+        series = (query.capability, query.symbol)
+        self._unsupported[series] = Cordon(
+            f"it does not have {query.symbol} ({fault.detail})", now + UNSUPPORTED_SECONDS
+        )
+        self._unsupported.move_to_end(series)
+        if len(self._unsupported) > UNSUPPORTED_KEPT:
+            self._unsupported.popitem(last=False)
+
     def _answered(self, query: Query, milliseconds: float, now: float) -> None:
         self.refused.pop(query.capability, None)
         self.refused.pop(None, None)
+        if self._breaker.state is not State.CLOSED and not self._breaker.good_trials:
+            self.health.forget()
         self.health.answered(milliseconds)
         self._settle(True, now)
 
@@ -101,8 +113,3 @@ class Standing:
         score = self.score.value
         self._breaker = self._breaker.after(good, score, self.health.samples, now, self._rules)
         self.health.history.append((now, score))
-
-    @property
-    def state(self) -> State:
-        """The breaker's state when it was last looked at."""
-        return self._breaker.state

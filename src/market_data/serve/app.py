@@ -1,15 +1,16 @@
 """The ASGI application: every resource, with its errors and its OpenAPI description."""
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import License
 
 from market_data import __version__
-from market_data.serve import health, socket, stats, stocks
+from market_data.serve import bars, health, price, socket, stats
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
+from market_data.serve.reference import ReferencePlugin
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request."""
@@ -17,16 +18,24 @@ LARGEST_BODY = 1024 * 1024
 _DESCRIPTION = """Bars and quotes of a tiered universe of symbols, kept fresh from several providers.
 
 Times are RFC 3339 with a zone. Bars are labelled by their open; windows hold `start <= t < end`.
-Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what would be right."""
+Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what would be right.
+
+`ws://…/ws/{symbol}` is a WebSocket: a `snapshot`, a `replay` of the last bars, then each `bar` as it is
+written. It closes with 4404 (no such symbol: do not come back), 4429 (too many clients: later), 1012 or 1013
+(the service restarts, or a store is out: come back)."""
 
 
 def build(parts: Parts) -> Litestar:
     """The application over `parts`."""
-    return Litestar(
-        [stocks.router, stats.router, health.router, socket.follow],
+    stocks = Router(
+        "/stocks", route_handlers=[price.price, bars.intraday, bars.history, bars.batch], tags=["stocks"]
+    )
+    app = Litestar(
+        [stocks, stats.router, health.router, socket.follow],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,
+        debug=False,  # whatever LITESTAR_DEBUG says: a trace is nothing that a caller may see
         logging_config=None,  # errors are logged by serve/problem.py, in the service's own format
         openapi_config=OpenAPIConfig(
             title="Market Data Service",
@@ -34,6 +43,18 @@ def build(parts: Parts) -> Litestar:
             description=_DESCRIPTION,
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             path="/docs",
-            render_plugins=[ScalarRenderPlugin(), SwaggerRenderPlugin(path="/swagger")],
+            use_handler_docstrings=True,
+            render_plugins=[ReferencePlugin(path="/"), ScalarRenderPlugin(path="/try")],
         ),
     )
+    _without_what_cannot_be(app)
+    return app
+
+
+def _without_what_cannot_be(app: Litestar) -> None:
+    """Take Litestar's own 400 out of the description: what cannot be used is answered with 422 here."""
+    for path in (app.openapi_schema.paths or {}).values():
+        for operation in (path.get, path.post):
+            responses = operation.responses if operation else None
+            if responses and operation and operation.request_body is None:
+                responses.pop("400", None)

@@ -1,15 +1,21 @@
 """/health for people and load balancers, /health/live and /health/ready for Kubernetes, /metrics."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
 from litestar import MediaType, Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
 
 from market_data.errors import StoreUnavailable
 from market_data.serve.parts import Given, Parts
+from market_data.serve.problem import can_fail
 from market_data.store.connect import describe
 from market_data.store.redis import reachable
 
+ANSWER_SECONDS = 2.0
+"""A store that does not answer within this time is out: who asks for health has no patience."""
 LATE_TICKS = 3
 """Sweeps may be late by so many ticks before the collector counts as stopped."""
 
@@ -38,13 +44,17 @@ class Alive(msgspec.Struct, frozen=True):
     status: Literal["alive", "ready"]
 
 
-@get("/health", summary="State of the service")
+@get(
+    "/health",
+    summary="State of the service",
+    responses={503: ResponseSpec(HealthAnswer, description="It cannot do its job.", generate_examples=False)},
+)
 async def health(parts: Given) -> Response[HealthAnswer]:
     """200 where the service can do its job, 503 where it cannot; with the state of each part.
 
     It is "degraded" while no provider is in good health: what is stored can still be read.
     """
-    database, redis = await _database(parts), await _redis(parts)
+    database, redis = await asyncio.gather(_database(parts), _redis(parts))
     collector, providers = _collector(parts), _providers(parts)
     works = database.ok and redis.ok and collector.ok
     answer = HealthAnswer(
@@ -64,7 +74,7 @@ def live() -> Alive:
     return Alive("alive")
 
 
-@get("/health/ready", summary="Readiness")
+@get("/health/ready", summary="Readiness", responses=can_fail(503))
 async def ready(parts: Given) -> Alive:
     """200 while requests should be sent here; 503 where the database cannot be reached."""
     if not (await _database(parts)).ok:
@@ -83,20 +93,31 @@ router = Router("/", route_handlers=[health, live, ready, metrics], tags=["healt
 
 
 async def _database(parts: Parts) -> Part:
-    try:
+    async def look() -> Part:
         detail = await describe(parts.database)
-    except StoreUnavailable as error:
-        return Part(ok=False, detail={"error": str(error)})
-    return Part(ok=bool(detail["migrated"]), detail=detail)
+        return Part(ok=bool(detail["migrated"]), detail=detail)
+
+    return await _looked_at(look)
 
 
 async def _redis(parts: Parts) -> Part:
-    try:
+    async def look() -> Part:
         with reachable():
             await parts.redis.ping()
+        return Part(ok=True, detail={})
+
+    return await _looked_at(look)
+
+
+async def _looked_at(look: Callable[[], Awaitable[Part]]) -> Part:
+    """What `look` says of a store; that it is out, if it fails or takes longer than ANSWER_SECONDS."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await look()
     except StoreUnavailable as error:
         return Part(ok=False, detail={"error": str(error)})
-    return Part(ok=True, detail={})
+    except TimeoutError:
+        return Part(ok=False, detail={"error": f"no answer within {ANSWER_SECONDS:g} s"})
 
 
 def _collector(parts: Parts) -> Part:

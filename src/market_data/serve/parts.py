@@ -1,10 +1,11 @@
 """What the handlers work with: the parts of the service that wiring has put together."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from redis.asyncio import Redis
 
 from market_data.collect.fetch import Fetcher
@@ -16,6 +17,7 @@ from market_data.route.router import Router
 from market_data.settings import Configuration, Settings
 from market_data.store import universe
 from market_data.store.connect import Database
+from market_data.store.quotes import KnownQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,10 @@ class Parts:
     fetcher: Fetcher
     clock: Callable[[], float]
     started_at: float
-    swept_at: Callable[[], float | None]  # when this replica last looked whether a sweep was due
+    swept_at: Callable[[], float | None]  # when this replica last went through a sweep, its own or another's
     metrics_text: Callable[[], Awaitable[bytes]]
+    asking: "dict[str, asyncio.Task[KnownQuote]]" = field(default_factory=dict)
+    """By symbol, the question for a quote that is under way: callers share it."""
 
     async def find(self, symbol: str) -> Instrument:
         """The instrument of a symbol; BadQuestion (404) where the universe does not hold it."""
@@ -53,5 +57,5 @@ class Parts:
         return self.configuration.settings
 
 
-Given = Annotated[Parts, Dependency(skip_validation=True)]
+Given = NamedDependency[SkipValidation[Parts]]
 """The type of a handler's `parts` argument."""

@@ -14,6 +14,7 @@ from market_data.market.interval import Interval
 from market_data.push.outbox import Outbox
 from market_data.push.session import ErrorMessage, Session
 from market_data.serve.parts import Given, Parts
+from market_data.serve.question import Symbol
 from market_data.store import bars as bars_table
 from market_data.store import quotes
 
@@ -23,21 +24,22 @@ TOO_MANY = 4429
 """Close code: this replica has its fill of clients; come back later."""
 TRY_AGAIN = 1013
 """Close code (RFC 6455 registry, "try again later"): a store cannot be reached; come back."""
+LONGEST_REASON = 123
+"""Bytes of a close frame's reason (RFC 6455 section 5.5)."""
 
 _Socket = WebSocket[object, object, State]
 
 
 @websocket("/ws/{symbol:str}")
-async def follow(socket: _Socket, parts: Given, symbol: str) -> None:
+async def follow(socket: _Socket, parts: Given, symbol: Symbol) -> None:
     """Tell a client the state of a symbol's 1m bars, then every change, until it leaves."""
     await socket.accept()
-    if parts.hub.clients >= parts.settings.ws_max_clients:
-        await _refuse(
-            socket, TOO_MANY, f"this replica serves {parts.settings.ws_max_clients} clients at most"
-        )
-        return
     try:
         instrument = await parts.find(symbol)
+        most = parts.settings.ws_max_clients
+        if parts.hub.clients >= most:
+            await _refuse(socket, TOO_MANY, f"this replica serves {most} clients at most: come back later")
+            return
         with parts.hub.subscribed((instrument.symbol, Interval.M1.value)) as outbox:
             await _serve(socket, parts, instrument, outbox)
     except BadQuestion as error:
@@ -49,25 +51,30 @@ async def follow(socket: _Socket, parts: Given, symbol: str) -> None:
 
 
 async def _serve(socket: _Socket, parts: Parts, instrument: Instrument, outbox: Outbox) -> None:
+    """Tell until the client leaves; whichever of telling and listening ends first ends both."""
+    telling = asyncio.create_task(_tell(socket, parts, instrument, outbox))
+    listening = asyncio.create_task(_listen(socket))
+    try:
+        await asyncio.wait({telling, listening}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listening.cancel()
+        telling.cancel()
+        await asyncio.wait({telling, listening})
+    with suppress(asyncio.CancelledError):
+        telling.result()
+
+
+async def _tell(socket: _Socket, parts: Parts, instrument: Instrument, outbox: Outbox) -> None:
+    """Send the opening, then what comes into the outbox; a client that reads slowly holds up only itself."""
     session = Session(instrument.symbol, Interval.M1.value)
     count = max(1, parts.settings.ws_replay_max_bars)
     bars = await bars_table.last(parts.database, instrument.symbol, Interval.M1, count)
-    for body in session.opening(bars, await quotes.newest(parts.database, instrument.symbol)):
+    quote = await quotes.newest(parts.database, instrument.symbol)
+    for body in session.opening(bars, quote):
         await socket.send_data(body, mode="text")
-    listener = asyncio.create_task(_listen(socket))
-    try:
-        while not listener.done():
-            taker = asyncio.create_task(outbox.take())
-            await asyncio.wait({taker, listener}, return_when=asyncio.FIRST_COMPLETED)
-            if not taker.done():
-                taker.cancel()
-                break
-            for body in session.live(taker.result()):
-                await socket.send_data(body, mode="text")
-    finally:
-        listener.cancel()
-        with suppress(asyncio.CancelledError, WebSocketDisconnect):
-            await listener
+    while True:
+        for body in session.live(await outbox.take()):
+            await socket.send_data(body, mode="text")
 
 
 async def _listen(socket: _Socket) -> None:
@@ -78,6 +85,7 @@ async def _listen(socket: _Socket) -> None:
 
 
 async def _refuse(socket: _Socket, code: int, why: str) -> None:
+    reason = why.encode()[:LONGEST_REASON].decode(errors="ignore")
     with suppress(WebSocketDisconnect):
         await socket.send_data(msgspec.json.encode(ErrorMessage(code=str(code), detail=why)), mode="text")
-        await socket.close(code=code, reason=why[:100])
+        await socket.close(code=code, reason=reason)

@@ -1,20 +1,30 @@
 """/stats and /providers: why the service does what it does."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 from litestar import Router, get
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter
 
 from market_data.collect.plan import plan
-from market_data.errors import BadQuestion
+from market_data.errors import BadQuestion, StoreUnavailable
 from market_data.market.capability import Capability
 from market_data.market.span import Span, moment
 from market_data.provider import Facts, Query
 from market_data.route.health import WEIGHTS
 from market_data.route.standing import Standing
 from market_data.serve.parts import Given, Parts
+from market_data.serve.problem import can_fail
 from market_data.store import universe
+
+Name = Annotated[
+    str,
+    PathParameter(description="A provider, as /stats/providers names it.", examples=[Example(value="yahoo")]),
+]
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -29,7 +39,7 @@ class BudgetLeft(msgspec.Struct, frozen=True):
 
     calls: int
     seconds: int
-    left: int
+    left: int | None  # null: Redis, which counts them, cannot be reached
 
 
 class ProviderStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +99,7 @@ async def providers(parts: Given) -> ProvidersAnswer:
     return ProvidersAnswer([await _stats(parts, name) for name in parts.router.providers])
 
 
-@get("/stats/cadence", summary="Asked-for and achievable cadence")
+@get("/stats/cadence", summary="Asked-for and achievable cadence", responses=can_fail(503))
 async def cadence(parts: Given) -> CadenceAnswer:
     """For each tier the cadence asked for, the one that the budgets allow, and why they differ."""
     counts = Counter(one.tier for one in await universe.load(parts.database))
@@ -120,8 +130,13 @@ def config(parts: Given) -> ConfigAnswer:
     return ConfigAnswer(parts.configuration.sources)
 
 
-@get("/providers/{name:str}/health-history", summary="The last 60 scores", sync_to_thread=False)
-def health_history(parts: Given, name: str) -> list[Sample]:
+@get(
+    "/providers/{name:str}/health-history",
+    summary="The last 60 scores",
+    responses=can_fail(404),
+    sync_to_thread=False,
+)
+def health_history(parts: Given, name: Name) -> list[Sample]:
     """The last 60 health scores of a provider, oldest first."""
     return _history(_standing(parts, name))
 
@@ -143,9 +158,7 @@ def _history(standing: Standing) -> list[Sample]:
 
 async def _stats(parts: Parts, name: str) -> ProviderStats:
     facts, standing = parts.router.providers[name].facts, parts.router.standings[name]
-    account = parts.router.accounts[name]
     score, health = standing.score, standing.health
-    left = await parts.router.budget_left(name)
     return ProviderStats(
         provider=name,
         title=facts.title,
@@ -158,13 +171,20 @@ async def _stats(parts: Parts, name: str) -> ProviderStats:
         latency_p50_ms=_rounded(health.latency(50)),
         latency_p95_ms=_rounded(health.latency(95)),
         capabilities={one.value: _capability(parts, facts, one) for one in Capability},
-        budget=[
-            BudgetLeft(limit.calls, limit.seconds, free)
-            for limit, free in zip(account.limits, left, strict=True)
-        ],
+        budget=await _budget(parts, name),
         terms=facts.terms,
         history=_history(standing),
     )
+
+
+async def _budget(parts: Parts, name: str) -> list[BudgetLeft]:
+    limits = parts.router.accounts[name].limits
+    left: Sequence[int | None]
+    try:
+        left = await parts.router.budget_left(name)
+    except StoreUnavailable:  # what else is known of a provider is wanted then more than ever
+        left = [None] * len(limits)
+    return [BudgetLeft(one.calls, one.seconds, free) for one, free in zip(limits, left, strict=True)]
 
 
 def _capability(parts: Parts, facts: Facts, capability: Capability) -> str:

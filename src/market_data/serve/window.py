@@ -1,18 +1,25 @@
 """Reads the window that a caller asks for: interval, start, end, limit, as_of; each with its bounds."""
 
+import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from market_data.errors import BadQuestion
 from market_data.market.interval import Interval
-from market_data.market.span import Span, epoch, moment
+from market_data.market.span import Span, moment
 
 LARGEST_LIMIT = 10_000
 """Bars in one answer; the rest is the next page."""
 LONGEST_WINDOW_BARS = 600_000
 """Bars that a window could hold at most: 416 days of 1m, more than a life of 1d."""
 EARLIEST = 0
-"""Epoch seconds: no window begins before 1970."""
+"""Epoch seconds: no time before 1970 is understood."""
+LATEST = 4_102_444_800
+"""Epoch seconds: no time after 2099 is understood."""
+
+_PLUS_AS_BLANK = re.compile(r"(T\S+) (\d\d:?\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +40,19 @@ def read_interval(text: str) -> Interval:
         raise BadQuestion(f"interval: {error}") from None
 
 
-def read_moment(name: str, text: str) -> int:
-    """Epoch seconds of an RFC 3339 time; BadQuestion says what is wrong with it."""
-    return epoch(read_datetime(name, text))
-
-
 def read_datetime(name: str, text: str) -> datetime:
-    """An aware datetime from RFC 3339; BadQuestion says what is wrong with it."""
-    # a plus sign in a query string arrives as a blank
+    """An aware datetime of 1970 to 2099 from RFC 3339; BadQuestion says what is wrong with it."""
     try:
-        value = datetime.fromisoformat(text.strip().replace(" 0", "+0") if "T" in text else text)
-        epoch(value)
-    except (ValueError, OverflowError):
+        # a plus sign in a query string arrives as a blank
+        value = datetime.fromisoformat(_PLUS_AS_BLANK.sub(r"\1+\2", text.strip()))
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
         raise BadQuestion(
             f"{name}: {text[:40]!r} is not a time with its zone: write it as 2025-10-08T14:00:00Z"
-        ) from None
+        )
+    if not EARLIEST <= value.timestamp() <= LATEST:
+        raise BadQuestion(f"{name}: {text[:40]} is not between {_text(EARLIEST)} and {_text(LATEST)}")
     return value
 
 
@@ -58,21 +63,19 @@ def read_window(
     end: str | None,
     limit: int,
     as_of: str | None,
-    default_start: int,
+    default_start: Callable[[int], int],
     now: float,
 ) -> Window:
-    """The window of these parameters; without `end` it reaches to now, without `start` from `default_start`.
+    """The window of these parameters; without `end` to now, without `start` from `default_start(end)`.
 
     Raises BadQuestion for an unknown interval, a time without zone, a window that ends before it starts, one
     that could hold more than LONGEST_WINDOW_BARS, or a limit beyond LARGEST_LIMIT.
     """
     chosen = read_interval(interval)
-    until = read_moment("end", end) if end is not None else int(now) + 1
-    since = read_moment("start", start) if start is not None else min(default_start, until - 1)
+    until = _ceiling("end", end) if end is not None else int(now) + 1
+    since = _ceiling("start", start) if start is not None else max(EARLIEST, default_start(until))
     if since >= until:
         raise BadQuestion(f"start must be before end, but {_text(since)} is not before {_text(until)}")
-    if since < EARLIEST:
-        raise BadQuestion("start: no window begins before 1970-01-01T00:00:00Z")
     longest = LONGEST_WINDOW_BARS * chosen.seconds
     if until - since > longest:
         raise BadQuestion(
@@ -85,6 +88,11 @@ def read_window(
         )
     known_at = read_datetime("as_of", as_of) if as_of is not None else None
     return Window(chosen, Span(since, until), limit, known_at)
+
+
+def _ceiling(name: str, text: str) -> int:
+    """Whole epoch seconds, rounded up: bars open on whole ones, so that either bound means the same."""
+    return math.ceil(read_datetime(name, text).timestamp())
 
 
 def _text(at: int) -> str:

@@ -73,7 +73,7 @@ class _outages:  # noqa: N801 - reads as a statement: `with _outages():`
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _OUTAGES):
+        if isinstance(error, _OUTAGES) and not isinstance(error, asyncpg.ClientConfigurationError):
             raise StoreUnavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
 
 

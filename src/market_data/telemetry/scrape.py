@@ -1,12 +1,16 @@
 """Gauges that are computed when somebody asks."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import ceil
 
 from market_data.calendar import hours_of
 from market_data.errors import StoreUnavailable
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
+from market_data.market.session import SessionGrid
+from market_data.market.span import Span
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.route.router import Router
@@ -14,6 +18,9 @@ from market_data.settings import Settings
 from market_data.store import cursor, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
+
+ANSWER_SECONDS = 2.0
+"""A store that does not answer within this time is out: a scrape has 10 s, and other metrics to bring."""
 
 
 class Scrape:
@@ -43,55 +50,71 @@ class Scrape:
 
         While a store cannot be reached, the gauges made of it are absent and `store_up` is 0.
         """
-        now = self._clock()
+        metrics, now = self._metrics, self._clock()
         standings = self._router.standings.items()
-        self._metrics.set_gauge(
-            "provider_health_score", (((name,), one.score.value) for name, one in standings)
+        # the states first: a cooldown that is over moves a breaker, and with it the score
+        metrics.set_gauge(
+            "circuit_state", [((name,), one.breaker_at(now).state.part) for name, one in standings]
         )
-        self._metrics.set_gauge(
-            "circuit_state", (((name,), one.breaker_at(now).state.part) for name, one in standings)
-        )
-        self._metrics.set_gauge("ws_clients_gauge", [((), self._hub.clients)])
-        self._metrics.set_gauge("ws_replay_buffer_bars", [((), self._settings.ws_replay_max_bars)])
-        up = {"redis": await self._filled(self._queue_depth), "postgresql": await self._filled(self._lag)}
-        self._metrics.set_gauge("store_up", (((store,), float(ok)) for store, ok in up.items()))
-        return self._metrics.text()
+        metrics.set_gauge("provider_health_score", [((name,), one.score.value) for name, one in standings])
+        metrics.set_gauge("ws_clients_gauge", [((), self._hub.clients)])
+        metrics.set_gauge("ws_replay_buffer_bars", [((), self._settings.ws_replay_max_bars)])
+        depths, lags = await asyncio.gather(_within_time(self._depths), _within_time(self._lags))
+        metrics.set_gauge("fetch_queue_depth", depths or ())
+        metrics.set_gauge("ingestion_lag_seconds", lags or ())
+        up = (("redis", depths), ("postgresql", lags))
+        metrics.set_gauge("store_up", [((store,), float(values is not None)) for store, values in up])
+        return metrics.text()
 
-    async def _filled(self, fill: Callable[[], Awaitable[None]]) -> bool:
-        try:
-            await fill()
-        except StoreUnavailable:
-            return False
-        return True
-
-    async def _queue_depth(self) -> None:
-        self._metrics.set_gauge("fetch_queue_depth", ())
+    async def _depths(self) -> "_Values":
         depth = await self._queue.depth()
-        self._metrics.set_gauge("fetch_queue_depth", (((tier,), count) for tier, count in depth.items()))
+        return [((tier.value,), count) for tier, count in depth.items()]
 
-    async def _lag(self) -> None:
-        self._metrics.set_gauge("ingestion_lag_seconds", ())
+    async def _lags(self) -> "_Values":
         newest = await cursor.newest_bars(self._database, Interval.M1)
         lag = ingestion_lag(await universe.load(self._database), newest, self._settings, self._clock())
-        self._metrics.set_gauge("ingestion_lag_seconds", [((Interval.M1.value,), lag)])
+        return [((Interval.M1.value,), lag)]
+
+
+_Values = list[tuple[tuple[str, ...], float]]
+
+
+async def _within_time(look: Callable[[], Awaitable[_Values]]) -> _Values | None:
+    """The values that a store gives; None if it cannot be reached within ANSWER_SECONDS."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await look()
+    except (StoreUnavailable, TimeoutError):
+        return None
 
 
 def ingestion_lag(
-    instruments: Sequence[Instrument], newest: dict[str, int], settings: Settings, now: float
+    instruments: Sequence[Instrument], newest: Mapping[str, int], settings: Settings, now: float
 ) -> float:
     """Seconds since the end of the newest final 1m bar, of the instrument that is farthest behind.
 
-    Counts only instruments that are collected by the minute and only time in which their market is open.
+    Counts only instruments that are collected by the minute and whose market is open, and of the time only
+    that in which it was. One without any bar is behind since the session's open.
     """
     worst = 0.0
     for one in instruments:
         if Capability.BARS_1M not in settings.cadence(one.tier):
             continue
         try:
-            session = hours_of(one.exchange, one.asset_type).regular.session_at(now)
+            grid = hours_of(one.exchange, one.asset_type).regular
         except ValueError:  # no calendar: the sweeper says so for each of them
             continue
+        session = grid.session_at(now)
         if session is not None:
-            since = newest.get(one.symbol, session.start - Interval.M1.seconds) + Interval.M1.seconds
-            worst = max(worst, now - max(since, session.start))
+            label = newest.get(one.symbol)
+            since = session.start if label is None else label + Interval.M1.seconds
+            worst = max(worst, _open_seconds(grid, since, now))
     return worst
+
+
+def _open_seconds(grid: SessionGrid, since: int, now: float) -> float:
+    """How long the market was open between two moments."""
+    if since >= now:
+        return 0.0
+    sessions = grid.sessions(Span(since, ceil(now)))
+    return sum(min(one.end, now) - max(one.start, since) for one in sessions)

@@ -1,0 +1,248 @@
+"""What a user can type: every command with its options and its help.
+
+What a command needs is imported when it runs: help then comes at once, not after the second or two that it
+takes to import the whole service.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from market_data import __version__
+from market_data.cli.output import EXIT_CODES
+from market_data.market.instrument import AssetType, Tier
+from market_data.market.interval import Interval
+
+app = typer.Typer(
+    name="market-data",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="""A self-hosted market data service.
+
+Start with `market-data demo`: the whole service on simulated data, nothing to configure.
+`market-data serve` is the same with real providers.
+`market-data doctor` says what is set up and what is missing.""",
+    epilog="Exit codes: "
+    + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+    + ". Settings: environment, CONFIG_DIR and .env; see docs/configuration.md.",
+)
+universe = typer.Typer(
+    no_args_is_help=True,
+    help="Show and change the universe: the symbols that are collected, in three tiers (T0 the freshest).",
+)
+app.add_typer(universe, name="universe")
+
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Announce = Annotated[bool, typer.Option("--json", help="Once it answers, print where as one line of JSON.")]
+OfDemo = Annotated[bool, typer.Option("--demo", help="The data of `market-data demo`, running or not.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"market-data {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Options of the program itself."""
+
+
+@app.command()
+def demo(
+    port: Port = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
+    as_json: Announce = False,
+) -> None:
+    """Run the service on a simulated market: nothing to configure, nothing leaves this machine.
+
+    The provider simulator speaks the real protocols of Finnhub, Yahoo and Alpha Vantage; at the address that
+    is printed faults can be switched on. Stocks keep New York's hours, BTC-USD and ETH-USD trade always.
+    Its data are its own: `market-data bars BTC-USD --demo` shows them.
+    """
+    from market_data.cli import serve
+
+    serve.run(lambda: serve.simulated(port, seed, as_json=as_json))
+
+
+@app.command("serve")
+def serve_(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; else HOST, or the loopback.")
+    ] = None,
+    port: Port = None,
+    as_json: Announce = False,
+) -> None:
+    """Run the service with real providers.
+
+    Without DATABASE_URL and RLC_REDIS_URL it brings its own PostgreSQL and Valkey, their data in DATA_DIR.
+    Ctrl-C stops everything that was started; the next start finds its data again.
+    """
+    from market_data.cli import serve
+
+    serve.run(lambda: serve.configured(host, port, as_json=as_json))
+
+
+@app.command()
+def simulate(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")
+    ] = 8100,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bars for ever.")] = 1,
+    recorded: Annotated[
+        list[str] | None, typer.Option(help="Play recorded bars: SYMBOL=FILE.csv; may be repeated.")
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(help="Time zone of times without one in recorded files.")
+    ] = "America/New_York",
+    now: Annotated[
+        str | None, typer.Option(help="Let its clock begin at a moment: 2019-11-06T15:00:00Z.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.0, max=3600.0, help="How fast its clock runs.")] = 1.0,
+    plan: Annotated[
+        list[str] | None,
+        typer.Option(help="free, premium or unlimited for all, or PROVIDER=PLAN; may be repeated."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Switch a fault on: PROVIDER:FAULT\\[=VALUE]\\[@SYMBOL]; may be repeated."),
+    ] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="List the faults that there are, and end.")
+    ] = False,
+    as_json: Announce = False,
+    while_stdin: Annotated[
+        bool, typer.Option("--while-stdin", hidden=True, help="Stop when standard input is closed.")
+    ] = False,
+) -> None:
+    """Run a simulator of Finnhub, Yahoo and Alpha Vantage that speaks their own protocols.
+
+    Bars are recorded ones or made from a seed. Faults are switched on and off while it runs: its page at /
+    tells how. Point the service at it with `<PROVIDER>_BASE_URL`, as printed when it starts.
+    """
+    from market_data.cli import simulate as work
+
+    if faults:
+        work.list_faults()
+        return
+    work.run(
+        work.read_config(seed, recorded or (), plan or (), fault or (), timezone),
+        work.read_clock(now, speed),
+        host,
+        port,
+        as_json=as_json,
+        while_stdin=while_stdin,
+    )
+
+
+@app.command()
+def migrate(as_json: AsJson = False) -> None:
+    """Make the tables in the database of DATABASE_URL, or in the embedded one; safe to run again.
+
+    The same files can be applied with `psql -f db/migrations/20251008_market_data_core.sql`.
+    """
+    from market_data.cli import migrate as work
+
+    work.run(as_json=as_json)
+
+
+@app.command()
+def bars(
+    symbol: Annotated[str, typer.Argument(help="Symbol, such as AAPL.")],
+    *,
+    interval: Annotated[Interval, typer.Option(help="1m or 1d, as stored.")] = Interval.M1,
+    start: Annotated[str | None, typer.Option(help="First moment: 2025-10-08T14:00:00Z.")] = None,
+    end: Annotated[str | None, typer.Option(help="First moment after the window.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Bars at most.")] = 20,
+    as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
+) -> None:
+    """Show stored bars: the newest, or from `--start` on. It may be used while the service runs."""
+    from market_data.cli import bars as work
+
+    found = work.find(symbol, interval, start=start, end=end, limit=limit, as_of=as_of, demo=demo)
+    work.show(found, symbol, interval, as_json=as_json, as_csv=as_csv)
+
+
+@app.command()
+def doctor(
+    ask: Annotated[bool, typer.Option(help="Ask each provider once for each capability.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is configured, reachable, entitled and missing; exit code 1 if the service could not work.
+
+    Each provider that has its key is asked one question a capability, which counts in its plan; `--no-ask`
+    asks none.
+    """
+    from market_data.cli import doctor as work
+
+    work.run(ask=ask, as_json=as_json)
+
+
+Symbols = Annotated[list[str], typer.Argument(help="Symbols, such as AAPL or BTC-USD.")]
+
+
+@universe.command("list")
+def universe_list(
+    everything: Annotated[bool, typer.Option("--all", help="Also those no longer collected.")] = False,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the universe, freshest tier first."""
+    from market_data.cli import universe as work
+
+    work.show(everything=everything, demo=demo, as_json=as_json)
+
+
+@universe.command("add")
+def universe_add(
+    symbols: Symbols,
+    tier: Annotated[Tier, typer.Option(help="How fresh they are kept.")] = Tier.T2,
+    kind: Annotated[
+        AssetType | None, typer.Option(help="What they are; else told by their spelling, as BTC-USD is.")
+    ] = None,
+    exchange: Annotated[
+        str, typer.Option(help="Where they trade: NASDAQ, NYSE, CRYPTO, or an ISO 10383 code.")
+    ] = "US",
+    demo: OfDemo = False,
+) -> None:
+    """Add symbols, or change the tier of some; they are collected from the next sweep on."""
+    from market_data.cli import universe as work
+
+    work.add(symbols, exchange, kind, tier, demo=demo)
+
+
+@universe.command("remove")
+def universe_remove(symbols: Symbols, demo: OfDemo = False) -> None:
+    """Stop collecting symbols; what has been collected stays and can still be read."""
+    from market_data.cli import universe as work
+
+    work.remove(symbols, demo=demo)
+
+
+@universe.command("load")
+def universe_load(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with a header line.")],
+    demo: OfDemo = False,
+) -> None:
+    """Load symbols from a CSV with columns symbol, tier and optionally exchange, asset_type.
+
+    Every row is checked before any is written: a file with a mistake changes nothing.
+    """
+    from market_data.cli import universe as work
+
+    work.load(file, demo=demo)

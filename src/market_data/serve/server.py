@@ -1,0 +1,75 @@
+"""The HTTP and WebSocket server: one configuration, for the command and for the tests."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from litestar import Litestar
+
+from market_data.errors import BadConfig
+
+DRAIN_SECONDS = 10
+"""How long requests under way may take to end when the service stops."""
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes that a WebSocket client may say at once."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket to listen on; port 0 takes a free one. BadConfig if it cannot be had.
+
+    It listens at once: two services that start together would else both believe that the port is theirs.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        why = f"{host}:{port} cannot be had ({error.strerror})"
+        raise BadConfig([f"PORT: {why}: choose another with --port"]) from error
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """The URL at which a listener answers."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def answer(app: Litestar, listener: socket.socket) -> None:
+    """Answer on `listener` until cancelled; then requests under way end, WebSockets are closed with 1012."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=LARGEST_MESSAGE,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, leaving signals to us: it would end the process before the stores are stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

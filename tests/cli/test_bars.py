@@ -1,0 +1,131 @@
+"""market-data bars and migrate: reading what is stored, making what it is stored in."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from market_data.calendar import hours_of
+from market_data.market.bar import Adjustment, Bars, VolumeScope
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.interval import Interval
+from market_data.market.span import epoch
+from market_data.store import bars, universe
+from market_data.store.bars import Told
+from market_data.store.connect import Database
+
+from .conftest import Run
+
+pytestmark = pytest.mark.anyio
+
+OPEN = epoch(datetime(2024, 7, 3, 13, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+async def filled(database: Database) -> None:
+    """Thirty minutes of AAPL that close at 100, 101, 102 …"""
+    hours_of("US", AssetType.EQUITY)
+    await universe.put(database, [Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)])
+    told = Bars.of((OPEN + 60 * i, 100.0, 200.0, 50.0, 100.0 + i, 10.0) for i in range(30))
+    async with database.transaction() as connection:
+        await bars.write(
+            connection,
+            Told(
+                "AAPL",
+                Interval.M1,
+                "yahoo",
+                Adjustment.RAW,
+                VolumeScope.UNKNOWN,
+                OPEN + 3600,
+                told,
+                told.ts < 0,
+            ),
+        )
+
+
+async def test_the_newest_bars_are_shown_as_a_table(run: Run, filled: None) -> None:
+    shown = run("bars", "aapl", "--limit", "2")
+    assert shown.code == 0
+    assert "2024-07-03 13:59" in shown.out
+    assert "13:57" not in shown.out
+    assert "yahoo" in shown.out
+
+
+async def test_bars_are_given_as_json(run: Run, filled: None) -> None:
+    assert [bar["close"] for bar in run("bars", "AAPL", "--limit", "3", "--json").json] == [
+        127.0,
+        128.0,
+        129.0,
+    ]
+
+
+async def test_bars_are_given_as_csv(run: Run, filled: None) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("bars", "AAPL", "--limit", "30", "--csv").out)))
+    assert [float(row["close"]) for row in rows] == [100.0 + i for i in range(30)]
+    assert rows[0]["ts"] == "2024-07-03T13:30:00Z"
+
+
+async def test_a_window_is_shown_from_its_start_and_the_next_start_is_told(run: Run, filled: None) -> None:
+    shown = run("bars", "AAPL", "--start", "2024-07-03T13:32:00Z", "--limit", "2", "--json")
+    assert [bar["close"] for bar in shown.json] == [102.0, 103.0]
+    assert "--start 2024-07-03T13:34:00Z" in shown.err
+
+
+async def test_without_a_start_the_newest_before_the_end_are_shown(run: Run, filled: None) -> None:
+    shown = run("bars", "AAPL", "--end", "2024-07-03T13:35:00Z", "--limit", "2", "--json")
+    assert [bar["close"] for bar in shown.json] == [103.0, 104.0]
+
+
+async def test_what_was_known_before_anything_was_is_nothing(run: Run, filled: None) -> None:
+    before = run("bars", "AAPL", "--as-of", "2024-07-03T13:31:00Z", "--json")
+    after = run("bars", "AAPL", "--as-of", "2024-07-03T15:00:00Z", "--limit", "1", "--json")
+    assert before.json == []
+    assert [bar["close"] for bar in after.json] == [129.0]
+
+
+async def test_a_symbol_that_was_never_collected_is_exit_code_4(run: Run, filled: None) -> None:
+    shown = run("bars", "MSFT", "--json")
+    assert (shown.code, shown.out) == (4, "")
+
+
+async def test_a_symbol_without_bars_is_said_to_have_none(run: Run, filled: None) -> None:
+    shown = run("bars", "AAPL", "--interval", "1d")
+    assert (shown.code, shown.out) == (0, "")
+    assert "no 1d bars of AAPL" in shown.err
+
+
+def test_the_tables_can_be_made_twice(run: Run, empty_postgres_url: str) -> None:
+    first = run("migrate", "--json", DATABASE_URL=empty_postgres_url)
+    second = run("migrate", DATABASE_URL=empty_postgres_url)
+    assert first.json["database"]["migrated"] is True
+    assert (second.code, second.out) == (0, "")
+    assert "ready" in second.err
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql://user:hunter2@127.0.0.1:1/nothing", 1),
+        ("nonsense://hunter2", 3),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_told_without_its_password(run: Run, url: str, code: int) -> None:
+    ran = run("universe", "list", DATABASE_URL=url)
+    assert ran.code == code
+    assert "hunter2" not in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_settings_that_cannot_be_used_are_all_named_and_exit_code_3(run: Run) -> None:
+    ran = run("universe", "list", LOG_LEVEL="LOUD", PORT="many")
+    assert ran.code == 3
+    assert "LOG_LEVEL" in ran.err
+    assert "PORT" in ran.err
+
+
+def test_data_that_were_never_made_are_not_made_by_looking_for_them(run: Run, tmp_path: object) -> None:
+    for words in (["bars", "AAPL"], ["universe", "list"], ["universe", "list", "--demo"]):
+        ran = run(*words, DATABASE_URL="", DATA_DIR="here")
+        assert ran.code == 4
+        assert "market-data" in ran.err

@@ -1,0 +1,128 @@
+"""Whatever a provider answers: the fault is named, no bad bar is stored, and the next cycle goes on."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from market_data.calendar import hours_of
+from market_data.market.bar import Row
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.span import Span, epoch
+from market_data.providers import discover
+from market_data.simulate import FAULTS, Fault, Switched
+from market_data.store.connect import Database
+
+from .collector import CALL_SECONDS, Collector, collecting
+
+pytestmark = pytest.mark.anyio
+
+AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
+MINUTES_AFTER_OPEN = datetime(2024, 7, 2, 13, 33, 30, tzinfo=UTC)
+"""The first bar of a session is among the newest: a fault strikes only that one."""
+EVENING = datetime(2024, 7, 2, 21, 30, 30, tzinfo=UTC)
+WEEK = 7 * 86_400
+
+BEGINS = {"alphavantage": EVENING}  # it tells a day's minutes after the day; the others at once
+STEPS = {"alphavantage": timedelta(days=1)}
+
+CODES = {
+    Fault.LATENCY: "unavailable",
+    Fault.HANG: "unavailable",
+    Fault.HTTP_429: "throttled",
+    Fault.HTTP_500: "unavailable",
+    Fault.HTTP_502: "unavailable",
+    Fault.OVER_PLAN: "throttled",
+    Fault.MAINTENANCE: "malformed",
+    Fault.GARBAGE: "malformed",
+    Fault.CUT_BODY: "unavailable",
+    Fault.WRONG_SCHEMA: "malformed",
+    Fault.UNEQUAL_ARRAYS: "malformed",
+    Fault.WRONG_SYMBOL: "malformed",
+    Fault.NAN: "malformed",
+}
+"""What the fault amounts to, where the whole answer is refused."""
+CODES_AT = {
+    ("yahoo", Fault.MAINTENANCE): "unavailable",  # it is known to say so
+    ("alphavantage", Fault.NO_DATA): "unavailable",  # an empty object: it has no words for "none"
+    ("alphavantage", Fault.NAN): "",  # its numbers are texts: the rows are read, and judged
+}
+REASONS = {
+    Fault.NAN: "not_finite",
+    Fault.NEGATIVE: "not_positive",
+    Fault.CONFLICTING_ROWS: "conflict",
+}
+"""Why rows are not believed, where the answer as a whole could be read."""
+PLAUSIBLE = {Fault.REVISED_BARS, Fault.FIRST_VOLUME_ZERO}
+"""Nobody could tell these from the truth: they are stored, and corrected once the provider tells it."""
+
+VALUES = {Fault.LATENCY: 2000 * CALL_SECONDS}  # in ms: twice as long as is waited
+
+CASES = [
+    (provider, fault)
+    for provider in sorted(discover())
+    for fault, line in FAULTS.items()
+    if provider not in line.not_at
+]
+
+
+def test_every_fault_of_the_simulator_is_expected_to_do_something() -> None:
+    silent = {
+        Fault.NO_DATA,
+        Fault.LATE_BARS,
+        Fault.MISSING_MINUTES,
+        Fault.DUPLICATE_ROWS,
+        Fault.OUT_OF_ORDER,
+    }
+    assert set(CODES) | set(REASONS) | PLAUSIBLE | silent == set(Fault)
+
+
+@pytest.mark.parametrize(("provider", "fault"), CASES)
+async def test_a_fault_is_named_stores_nothing_wrong_and_is_over_when_it_is_over(
+    provider: str, fault: Fault, database: Database, redis_url: str
+) -> None:
+    begin = epoch(BEGINS.get(provider, MINUTES_AFTER_OPEN))
+    step = STEPS.get(provider, timedelta(seconds=200)).total_seconds()
+    async with collecting(provider, AAPL, database, redis_url, float(begin)) as collector:
+        assert await collector.cycle() == []
+        before = await _sound(collector, provider)
+
+        collector.simulator.switchboard.switch_on(Switched(provider, fault, value=VALUES.get(fault)))
+        collector.clock.now += step
+        said = {one.provider: one.code for one in await collector.cycle()}
+        code = CODES_AT.get((provider, fault), CODES.get(fault, ""))
+        assert said.get(provider, "") == code
+        if fault not in PLAUSIBLE:
+            await _sound(collector, provider)
+        assert await collector.rejected() == ({REASONS[fault]} if fault in REASONS and not code else set())
+
+        collector.simulator.switchboard.switch_off()
+        collector.clock.now += step
+        assert await collector.cycle() == []
+        after = await _sound(collector, provider, trusting=fault not in PLAUSIBLE)
+        assert len(after) > len(before)
+        if provider != "alphavantage":  # whose step is a day: longer than what a sweep asks for again
+            assert _complete(collector, after)
+
+
+async def _sound(collector: Collector, provider: str, *, trusting: bool = True) -> list[Row]:
+    """The stored bars, each of which is the market's own; of the newest only, where not `trusting`."""
+    stored = await collector.stored(AAPL.symbol)
+    assert stored
+    assert len({row[0] for row in stored}) == len(stored)
+    now = int(collector.clock())
+    truth = collector.truth(AAPL.symbol, Span(now - WEEK, now))
+    regular = hours_of(AAPL.exchange, AAPL.asset_type).regular
+    for row in stored if trusting else stored[-4:]:
+        # Yahoo tells no volume of early and late trading
+        width = 6 if provider != "yahoo" or regular.is_open(row[0]) else 5
+        assert row[:width] == truth[row[0]][:width]
+    return stored
+
+
+def _complete(collector: Collector, stored: list[Row]) -> bool:
+    """Whether every minute of the running session that is settled is stored."""
+    now = int(collector.clock())
+    session = hours_of(AAPL.exchange, AAPL.asset_type).regular.session_at(now)
+    assert session is not None
+    settled = {ts for ts in collector.truth(AAPL.symbol, Span(session.start, now)) if ts + 120 <= now}
+    return settled <= {row[0] for row in stored}

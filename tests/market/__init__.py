@@ -1,0 +1,1 @@
+"""Tests of the market language: examples, and properties held against brute force."""

@@ -1,0 +1,47 @@
+"""Intervals: spellings, lengths, and the multiples that times are floored to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market_data.market.capability import Capability
+from market_data.market.interval import Interval
+
+intervals = st.sampled_from(Interval)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 3600), ("1d", 86_400)]
+)
+def test_an_interval_is_read_as_it_is_spelled(text: str, seconds: int) -> None:
+    interval = Interval.read(text)
+    assert (str(interval), interval.seconds) == (text, seconds)
+
+
+@pytest.mark.parametrize("text", ["", "1M", "60", " 1m", "1w", "2m", "M1"])
+def test_another_spelling_is_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown interval .*: use one of 1m, 5m, 15m, 1h, 1d$"):
+        Interval.read(text)
+
+
+@given(intervals, st.floats(-1e11, 1e11))
+def test_the_floor_is_the_newest_multiple_that_is_not_later(interval: Interval, at: float) -> None:
+    floor = interval.floor(at)
+    assert floor % interval.seconds == 0
+    assert floor <= at < floor + interval.seconds
+    assert interval.floor(floor) == floor
+
+
+@given(st.integers(-(10**11), 10**11))
+def test_longer_intervals_floor_to_borders_of_shorter_ones(at: int) -> None:
+    floors = [interval.floor(at) for interval in Interval]
+    assert floors == sorted(floors, reverse=True)
+    assert all(Interval.M1.floor(one) == one for one in floors)
+
+
+def test_a_capability_knows_the_interval_of_its_bars() -> None:
+    assert {one: one.interval for one in Capability} == {
+        Capability.BARS_1M: Interval.M1,
+        Capability.EOD: Interval.D1,
+        Capability.QUOTES_L1: None,
+    }

@@ -1,0 +1,1 @@
+"""What callers of HTTP and WebSocket get, from the real service."""

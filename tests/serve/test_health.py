@@ -1,0 +1,103 @@
+"""/health, /health/live, /health/ready and /metrics, with all parts there and with some gone."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
+from market_data.wiring import Stores
+
+from .conftest import PATIENCE_SECONDS, Got, Served, Serving, pauses
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_health_shows_every_part_of_a_service_that_works(served: Served) -> None:
+    got = await served.get("/health")
+    assert got.status == 200
+    assert got.json["status"] == "ok"
+    assert got.json["database"]["detail"]["migrated"] is True
+    assert got.json["redis"]["ok"]
+    assert set(got.json["providers"]["detail"]) == {"alphavantage", "finnhub", "yahoo"}
+    assert got.json["collector"]["detail"] == {"sweeping": False}
+
+
+async def test_the_probes_of_kubernetes_answer(served: Served) -> None:
+    assert (await served.get("/health/live")).json == {"status": "alive"}
+    assert (await served.get("/health/ready")).json == {"status": "ready"}
+
+
+async def test_health_tells_a_collector_that_sweeps(serving: Serving) -> None:
+    served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="1")
+    got = await _when(served, lambda got: "seconds_since_sweep" in got.json["collector"]["detail"])
+    assert got.status == 200
+
+
+async def test_a_collector_that_has_not_swept_for_three_ticks_is_down(serving: Serving) -> None:
+    served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="3600")
+    await _when(served, lambda got: "seconds_since_sweep" in got.json["collector"]["detail"])
+    served.clock.now += 3 * 3600 + 1
+    got = await served.get("/health")
+    assert (got.status, got.json["status"]) == (503, "down")
+    assert not got.json["collector"]["ok"]
+
+
+async def test_metrics_are_prometheus_text_with_the_names_of_the_contract(served: Served) -> None:
+    got = await served.get("/metrics")
+    assert got.status == 200
+    assert got.headers["content-type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'store_up{store="postgresql"} 1.0',
+        'circuit_state{provider="yahoo"} 1.0',
+        "ws_clients_gauge 0.0",
+    ):
+        assert line in got.text
+    assert "process_cpu_seconds_total" in got.text
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path, for Unix sockets."""
+    path = Path(tempfile.mkdtemp(prefix="md-"))
+    yield path
+    rmtree(path)
+
+
+async def test_health_is_503_while_a_store_is_gone_and_200_when_it_is_back(
+    serving: Serving, folder: Path
+) -> None:
+    postgres, valkey = EmbeddedPostgres(folder / "p"), EmbeddedValkey(folder / "v")
+    await asyncio.gather(asyncio.to_thread(postgres.__enter__), asyncio.to_thread(valkey.__enter__))
+    running: list[EmbeddedPostgres | EmbeddedValkey] = [postgres, valkey]
+    try:
+        served = await serving(stores=Stores(postgres.url, valkey.url))
+        for server, name in ((valkey, "redis"), (postgres, "database")):
+            await asyncio.to_thread(server.__exit__, None, None, None)
+            running.remove(server)
+            got = await _when(served, lambda got: got.status == 503)
+            assert (got.json["status"], got.json[name]["ok"]) == ("down", False)
+            assert (await served.get("/health/live")).status == 200
+            assert (await served.get("/health/ready")).status == (503 if server is postgres else 200)
+            assert (await served.get("/stats/providers")).status == 200
+            store = "redis" if server is valkey else "postgresql"
+            assert f'store_up{{store="{store}"}} 0.0' in (await served.get("/metrics")).text
+            await asyncio.to_thread(server.__enter__)
+            running.append(server)
+            await _when(served, lambda got: got.status == 200)
+    finally:
+        for server in running:
+            await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def _when(served: Served, right: Callable[[Got], bool]) -> Got:
+    """The answer of /health once it is right."""
+    for pause in pauses():
+        got = await served.get("/health")
+        if right(got):
+            return got
+        await asyncio.sleep(pause)
+    pytest.fail(f"not within {PATIENCE_SECONDS:g} s: {got}")
