@@ -248,10 +248,11 @@ def _assembled(
 async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -> None:
     """Sweep at once, then at every tick."""
     while True:
-        sweeps.at = clock()
-        await sweeper.sweep(sweeps.at)
+        now = clock()
+        await sweeper.sweep(now)
+        sweeps.at = now  # not before: one that hangs must be seen to be late
         # from the tick just swept, not from the clock: a timer that fires a little early would skip one
-        following = (sweeps.at // tick + 1) * tick
+        following = (now // tick + 1) * tick
         await asyncio.sleep(max(following - clock(), 0.0))
 
 

@@ -68,6 +68,12 @@ class _Over(NamedTuple):
 @lru_cache(maxsize=64)
 def _newest_final(interval: Interval, hours: MarketHours, settled: float) -> _Over | None:
     """The newest bar that was over at `settled`: one answer for all instruments of a sweep."""
+    session = hours.regular.session_before(settled)
+    if interval is Interval.M1 and session is not None:
+        # the fetch of a session's last minute brings the next one along, running: it is asked for once more
+        after = _Over(session.end, session.end + interval.seconds)
+        if after.end <= settled and hours.extended.is_open(after.label):
+            return after
     labels = hours.regular.last_labels(settled, interval, 2)
     ends = hours.regular.ends(labels, interval)
     over = np.flatnonzero(ends <= settled)

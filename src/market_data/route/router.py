@@ -98,23 +98,28 @@ class Router:
     async def ask(self, query: Query, deadline: float) -> Answered:
         """The first answer that a ranked provider gives before `deadline` (the clock's epoch seconds).
 
-        Waits for a budget or for the end of a rest if that is all that stands in the way; a provider that
-        failed is not asked again. Raises NoProvider with every provider's reason, StoreUnavailable if the
-        shared budgets cannot be reached.
+        One that has no bars there is not believed at once: the next may have some, and if none has, the
+        first empty answer counts. Waits for a budget or for the end of a rest if that is all that stands in
+        the way; a provider that failed is not asked again.
+
+        Raises NoProvider with every provider's reason, StoreUnavailable if the shared budgets cannot be
+        reached.
         """
         so_far = _SoFar()
         while True:
             so_far.waits.clear()
-            order = [name for name in self.ranking(query).order if name not in so_far.failed]
+            order = [name for name in self.ranking(query).order if name not in so_far.asked]
             for index, name in enumerate(order):
                 # an equal share of what is left, so that one that hangs leaves time for those behind it
                 share = (deadline - self._clock()) / (len(order) - index)
                 answered = await self._tried(name, query, self._clock() + share, so_far)
                 if answered is not None:
                     return answered
+            if so_far.empty is not None:
+                return so_far.empty
             for one in self.ranking(query).excluded:  # anew: who was throttled just now rests
                 so_far.told.setdefault(one.name, ProviderAnswer(one.name, "excluded", one.reason))
-                if one.until is not None and one.name not in so_far.failed:
+                if one.until is not None and one.name not in so_far.asked:
                     so_far.waits.append(one.until)
             again = min(so_far.waits, default=float("inf"))
             if again >= deadline:
@@ -134,11 +139,16 @@ class Router:
         except ProviderFault as fault:
             so_far.told[name] = ProviderAnswer(name, fault.code, fault.detail)
             if not isinstance(fault, Throttled):
-                so_far.failed.add(name)
+                so_far.asked.add(name)
         else:
             reach = self.providers[name].facts.reach[query.capability]
             before = tuple(one for one in so_far.told.values() if one.provider != name)
-            return Answered(name, reach, answer, asked_at, before)
+            answered = Answered(name, reach, answer, asked_at, before)
+            if not (isinstance(answer, Bars) and len(answer) == 0):
+                return answered
+            so_far.told[name] = ProviderAnswer(name, "empty", "it has no bars there")
+            so_far.asked.add(name)
+            so_far.empty = so_far.empty or answered
         return None
 
     async def _ask_one(self, name: str, query: Query, deadline: float, parts: _Parts) -> tuple[float, Answer]:
@@ -210,7 +220,8 @@ class _SoFar:
     """How far one question has come."""
 
     told: dict[str, ProviderAnswer] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)  # they failed, or have nothing: not asked again
+    empty: Answered | None = None
     parts: _Parts = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)  # moments at which somebody may be asked again
 

@@ -22,7 +22,7 @@ from market_data.events import (
 _LINES: dict[type[Event], tuple[int, str]] = {
     ProviderAsked: (logging.DEBUG, "Provider asked"),
     BarsWritten: (logging.DEBUG, "Bars written"),
-    JobFinished: (logging.INFO, "Data collector job finished"),
+    JobFinished: (logging.DEBUG, "Data collector job finished"),
     JobDropped: (logging.ERROR, "Data collector dropped an entry that is no job"),
     Swept: (logging.INFO, "Data collector swept"),
     Skipped: (logging.WARNING, "Data collector skipped an instrument"),

@@ -1,0 +1,126 @@
+"""The sweeper over a real universe and a real queue."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from market_data.collect.sweep import Sweeper
+from market_data.events import Event, Skipped, Swept
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.providers import discover
+from market_data.queue import Job, Queue
+from market_data.settings import Settings
+from market_data.store import cursor, universe
+from market_data.store.connect import Database
+from market_data.store.redis import open_redis
+
+from .moments import at
+
+pytestmark = pytest.mark.anyio
+
+NOW = at("2024-07-03 15:00") + 5.0
+AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
+KO = Instrument("KO", "NYSE", AssetType.EQUITY, Tier.T1)
+BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T2)
+
+
+@pytest.fixture
+async def queues(redis_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
+    """The queue as two replicas see it."""
+    redis = open_redis(redis_url)
+    first, second = Queue(redis, "first"), Queue(redis, "second")
+    await first.open()
+    yield first, second
+    await redis.aclose()
+
+
+def sweeper(database: Database, queue: Queue, events: list[Event] | None = None, **settings: Any) -> Sweeper:
+    return Sweeper(
+        database, queue, Settings(**settings), discover(), (events if events is not None else []).append
+    )
+
+
+async def claimed(queue: Queue) -> list[Job]:
+    return [one.job for one in await queue.claim(each=100)]
+
+
+async def test_each_series_of_its_tier_that_is_due_becomes_a_job(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    await universe.put(database, [AAPL, KO, BITCOIN])
+    events: list[Event] = []
+    assert await sweeper(database, queues[0], events).sweep(NOW) == 5
+    jobs = await claimed(queues[0])
+    assert {one.key for one in jobs} == {
+        "bars_1m:AAPL", "quotes_l1:AAPL", "bars_1m:KO", "quotes_l1:KO", "eod:BTC-USD",
+    }  # fmt: skip
+    assert [one.tier for one in jobs] == sorted(one.tier for one in jobs)
+    assert all(one.made_at == NOW < one.expires_at for one in jobs)
+    assert [type(one) for one in events] == [Swept]
+
+
+async def test_a_tick_is_swept_by_one_replica(database: Database, queues: tuple[Queue, Queue]) -> None:
+    await universe.put(database, [AAPL])
+    assert await sweeper(database, queues[0]).sweep(NOW) == 2
+    assert await sweeper(database, queues[1]).sweep(NOW + 1) == 0
+    for one in await queues[0].claim(each=10):
+        await queues[0].done(one)
+    assert await sweeper(database, queues[1]).sweep(NOW + 30) == 1  # the quote's lease is its cadence
+
+
+async def test_a_series_with_a_job_is_not_queued_again(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    await universe.put(database, [AAPL])
+    assert await sweeper(database, queues[0]).sweep(NOW) == 2
+    assert await sweeper(database, queues[0]).sweep(NOW + 30) == 0
+
+
+async def test_what_a_cursor_says_was_asked_for_is_not_due(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    await universe.put(database, [AAPL])
+    async with database.transaction() as connection:
+        await cursor.advance(
+            connection,
+            symbol="AAPL",
+            interval="1m",
+            source="yahoo",
+            through=int(NOW) - 5,
+            last_bar=None,
+            asked_at=NOW - 3.0,
+        )
+    await sweeper(database, queues[0], cadence_t0={Capability.BARS_1M: 60}).sweep(NOW)
+    assert await claimed(queues[0]) == []
+
+
+async def test_an_inactive_instrument_is_left_alone_and_one_without_a_calendar_is_told(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    await universe.put(
+        database,
+        [
+            AAPL,
+            Instrument("OLD", "NYSE", AssetType.EQUITY, Tier.T0, active=False),
+            Instrument("ODD", "ATLANTIS", AssetType.EQUITY, Tier.T0),
+        ],
+    )
+    events: list[Event] = []
+    await sweeper(database, queues[0], events).sweep(NOW)
+    assert {one.symbol for one in await claimed(queues[0])} == {"AAPL"}
+    skipped = [one for one in events if isinstance(one, Skipped)]
+    assert [one.symbol for one in skipped] == ["ODD"]
+    assert "ATLANTIS" in skipped[0].reason
+
+
+async def test_a_row_inserted_as_the_guide_does_is_collected(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    await database.run(
+        "INSERT INTO symbol_universe (symbol, exchange, asset_type, adv_21d, mkt_cap, tier, active) "
+        "VALUES ('MSFT', 'NASDAQ', 'equity', 25000000, 3000000000000, 'T0', true)"
+    )
+    await sweeper(database, queues[0]).sweep(NOW)
+    assert {one.symbol for one in await claimed(queues[0])} == {"MSFT"}
