@@ -5,7 +5,7 @@ the transport, budgets, retries, health and redaction are everybody's and live e
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -42,6 +42,10 @@ class Query:
     asset_type: AssetType
     span: Span
     now: float  # epoch seconds at which it is asked
+
+    def of(self, span: Span) -> "Query":
+        """The same question for another span."""
+        return replace(self, span=span)
 
     def __str__(self) -> str:
         return f"{self.capability} of {self.symbol} {self.span}"

@@ -35,6 +35,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     made_at: float
     expires_at: float  # a later sweep makes a newer job; this one is then worth nothing
+    provider_hint: str | None = None  # to be preferred while it is in good health
 
     def __post_init__(self) -> None:
         if self.start >= self.end:

@@ -104,6 +104,7 @@ class Settings(BaseModel):
         ("yahoo", "alphavantage", "finnhub"), description="Preferred order of providers, daily bars."
     )
     policy_quotes_l1: Names = Field(("finnhub", "yahoo"), description="Preferred order of providers, quotes.")
+    providers_disabled: Names = Field((), description="Providers that are never asked, such as `yahoo`.")
     cadence_t0: Cadence = Field(
         {Capability.BARS_1M: 60, Capability.QUOTES_L1: 5}, description="Seconds between fetches, tier T0."
     )
@@ -156,6 +157,25 @@ class Configuration(BaseModel):
     """`<PROVIDER>_API_KEY`, `_SECRET`, `_BASE_URL` and `_LIMITS`, by the variable's name."""
     sources: dict[str, str]
     """By the variable's name, where its value came from, and which sources it won over."""
+
+
+class InForce:
+    """The configuration in force. Parts look it up whenever they use it, so that a reload is one step."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.policy_version = 1
+        """Counts the swaps."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.configuration.settings
+
+    def swap(self, candidate: Configuration) -> None:
+        """Put `candidate` in force."""
+        self.configuration = candidate
+        self.policy_version += 1
 
 
 def read(environment: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Configuration:

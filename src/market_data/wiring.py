@@ -5,7 +5,7 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from errno import EACCES
@@ -21,14 +21,17 @@ from market_data.errors import BadConfig, MarketDataError
 from market_data.events import Event, LoopFailed, Tell
 from market_data.ingest import Ingest
 from market_data.market.instrument import AssetType
-from market_data.provider import Account, Facts, Limit, Provider
 from market_data.providers import discover
 from market_data.push.hub import Hub
 from market_data.queue import Queue
+from market_data.reload import Reload, Reread
+from market_data.route.account import accounts
 from market_data.route.budget import Budget
+from market_data.route.call import Caller
+from market_data.route.roster import Roster
 from market_data.route.router import Router
 from market_data.serve.parts import Parts
-from market_data.settings import Configuration, Settings
+from market_data.settings import Configuration, InForce, Settings
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.store.redis import open_redis
@@ -121,37 +124,8 @@ def _writable(folder: Path) -> Path:
     return folder.resolve()
 
 
-def accounts(configuration: Configuration, providers: Mapping[str, Provider]) -> dict[str, Account]:
-    """What the operator has with each provider; BadConfig for limits that cannot be read."""
-    return {name: _account(configuration, provider.facts) for name, provider in providers.items()}
-
-
-def read_limits(text: str) -> tuple[Limit, ...]:
-    """Limits spelled `30/1,60/60`: calls, a slash, seconds. Raises ValueError."""
-    limits = []
-    for part in text.split(","):
-        calls, _, seconds = part.partition("/")
-        if not (calls.strip().isdigit() and seconds.strip().isdigit() and int(calls) and int(seconds)):
-            raise ValueError(f"{part.strip()!r} is not calls/seconds, as in 60/60")
-        limits.append(Limit(int(calls), int(seconds)))
-    return tuple(limits)
-
-
-def _account(configuration: Configuration, facts: Facts) -> Account:
-    def setting(suffix: str) -> str:
-        value = configuration.of_providers.get(f"{facts.settings_prefix}_{suffix}")
-        return value.get_secret_value() if value else ""
-
-    try:
-        limits = read_limits(setting("LIMITS")) if setting("LIMITS") else facts.limits
-    except ValueError as error:
-        raise BadConfig([f"{facts.settings_prefix}_LIMITS: {error}"]) from None
-    return Account(
-        base_url=(setting("BASE_URL") or facts.base_url).rstrip("/"),
-        limits=limits,
-        key=setting("API_KEY"),
-        secret=setting("SECRET"),
-    )
+def _log(settings: Settings) -> None:
+    logs.set_up(settings.log_level, settings.log_format)
 
 
 class _Sweeps:
@@ -163,13 +137,15 @@ class _Sweeps:
 
 @asynccontextmanager
 async def service(
-    configuration: Configuration, at: Stores, *, clock: Clock = time.time
+    configuration: Configuration, at: Stores, *, reread: Reread | None = None, clock: Clock = time.time
 ) -> AsyncIterator[Parts]:
     """The running service: stores opened and migrated, loops under way; all stopped when the block ends.
 
+    `reread` reads the configuration's sources anew for a reload; without it the configuration stays.
+
     Raises StoreUnavailable or BadConfig if it cannot start.
     """
-    settings, metrics = configuration.settings, Metrics()
+    metrics, in_force = Metrics(), InForce(configuration)
 
     def tell(event: Event) -> None:
         metrics.tell(event)
@@ -180,14 +156,15 @@ async def service(
         calendar = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
         stack.push_async_callback(_stopped, calendar)
         database = await stack.enter_async_context(
-            open_database(at.database_url, settings.database_pool_size)
+            open_database(at.database_url, in_force.settings.database_pool_size)
         )
         redis = open_redis(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await migrate(database)
         transport = await stack.enter_async_context(Transport())
         parts, loops = _assembled(
-            configuration,
+            in_force,
+            reread or (lambda _: configuration),
             database=database,
             redis=redis,
             transport=transport,
@@ -204,7 +181,8 @@ async def service(
 
 
 def _assembled(
-    configuration: Configuration,
+    in_force: InForce,
+    reread: Reread,
     *,
     database: Database,
     redis: Redis,
@@ -214,23 +192,26 @@ def _assembled(
     clock: Clock,
 ) -> tuple[Parts, dict[str, Loop]]:
     """The parts, and the loops that keep them going."""
-    settings, providers, stream = configuration.settings, discover(), Stream(redis)
+    stream = Stream(redis)
     queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}", tell)
-    known = accounts(configuration, providers)
-    router = Router(providers, known, settings, transport, Budget(redis), tell=tell, clock=clock)
-    hub = Hub(stream, settings.ws_outbox_max_messages, tell, clock)
+    router = routing(in_force, transport, Budget(redis), tell=tell, clock=clock)
+    roster = router.roster
+    hub = Hub(stream, in_force.settings.ws_outbox_max_messages, tell, clock)
     ingest = Ingest(database, stream, tell, clock)
     fetcher = Fetcher(queue=queue, router=router, ingest=ingest, database=database, tell=tell, clock=clock)
-    sweeper = Sweeper(database, queue, settings, providers, tell)
+    sweeper = Sweeper(database, queue, roster, tell)
     scrape = Scrape(
-        metrics, database=database, queue=queue, router=router, hub=hub, settings=settings, clock=clock
+        metrics, database=database, queue=queue, router=router, hub=hub, in_force=in_force, clock=clock
     )
     sweeps = _Sweeps()
-    loops: dict[str, Loop] = {"push": hub.run, "fetch": lambda: fetcher.work(settings.fetch_concurrency)}
-    if settings.local_sweep_enabled:
-        loops["sweep"] = lambda: _sweep(sweeper, sweeps, settings.local_sweep_tick_sec, clock)
+    loops: dict[str, Loop] = {
+        "push": hub.run,
+        "fetch": fetcher.work,
+        "sweep": lambda: _sweep(sweeper, sweeps, in_force, clock),
+    }
     parts = Parts(
-        configuration=configuration,
+        in_force=in_force,
+        reload=Reload(in_force, roster, reread, lambda: _log(in_force.settings)),
         database=database,
         redis=redis,
         queue=queue,
@@ -245,13 +226,22 @@ def _assembled(
     return parts, loops
 
 
-async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, tick: float, clock: Clock) -> None:
-    """Sweep at once, then at every tick."""
+def routing(in_force: InForce, transport: Transport, budget: Budget, *, tell: Tell, clock: Clock) -> Router:
+    """A router over every provider that is installed, with the accounts of the configuration in force."""
+    providers = discover()
+    roster = Roster(providers, accounts(in_force.configuration, providers), in_force, clock)
+    return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock)
+
+
+async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, in_force: InForce, clock: Clock) -> None:
+    """Sweep at once, then at every tick, while sweeping is enabled."""
     while True:
         now = clock()
-        await sweeper.sweep(now)
-        sweeps.at = now  # not before: one that hangs must be seen to be late
+        if in_force.settings.local_sweep_enabled:
+            await sweeper.sweep(now)
+            sweeps.at = now  # not before: one that hangs must be seen to be late
         # from the tick just swept, not from the clock: a timer that fires a little early would skip one
+        tick = in_force.settings.local_sweep_tick_sec
         following = (now // tick + 1) * tick
         await asyncio.sleep(max(following - clock(), 0.0))
 

@@ -1,17 +1,17 @@
 """The sweeper over a real universe and a real queue."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from market_data.collect.sweep import Sweeper
 from market_data.events import Event, Skipped, Swept
-from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
 from market_data.queue import Job, Queue
-from market_data.settings import Settings
+from market_data.route.account import accounts
+from market_data.route.roster import Roster
+from market_data.settings import InForce, read
 from market_data.store import cursor, universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
@@ -36,10 +36,11 @@ async def queues(redis_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
     await redis.aclose()
 
 
-def sweeper(database: Database, queue: Queue, events: list[Event] | None = None, **settings: Any) -> Sweeper:
-    return Sweeper(
-        database, queue, Settings(**settings), discover(), (events if events is not None else []).append
-    )
+def sweeper(database: Database, queue: Queue, events: list[Event] | None = None, **settings: str) -> Sweeper:
+    given = {"FINNHUB_LIMITS": "1000/1", "YAHOO_LIMITS": "1000/1", "LOCAL_SWEEP_TICK_SEC": "5", **settings}
+    providers, configuration = discover(), read(given, dotenv=None)
+    roster = Roster(providers, accounts(configuration, providers), InForce(configuration), lambda: NOW)
+    return Sweeper(database, queue, roster, (events if events is not None else []).append)
 
 
 async def claimed(queue: Queue) -> list[Job]:
@@ -92,7 +93,7 @@ async def test_what_a_cursor_says_was_asked_for_is_not_due(
             last_bar=None,
             asked_at=NOW - 3.0,
         )
-    await sweeper(database, queues[0], cadence_t0={Capability.BARS_1M: 60}).sweep(NOW)
+    await sweeper(database, queues[0], CADENCE_T0="bars_1m=60").sweep(NOW)
     assert await claimed(queues[0]) == []
 
 

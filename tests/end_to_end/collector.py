@@ -16,15 +16,14 @@ from market_data.market.span import Span
 from market_data.providers import discover
 from market_data.queue import Queue
 from market_data.route.budget import Budget
-from market_data.route.router import Router
-from market_data.settings import read
+from market_data.settings import InForce, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
 from market_data.transport import Transport
-from market_data.wiring import accounts
+from market_data.wiring import routing
 
 CALL_SECONDS = 3
 """How long a provider may take to answer."""
@@ -113,21 +112,13 @@ async def collecting(
         await queue.open()
         await universe.put(database, [instrument])
         transport = await stack.enter_async_context(Transport())
-        settings, providers, events = configuration.settings, discover(), list[Event]()
-        router = Router(
-            providers,
-            accounts(configuration, providers),
-            settings,
-            transport,
-            Budget(redis),
-            tell=events.append,
-            clock=clock,
-        )
+        events = list[Event]()
+        router = routing(InForce(configuration), transport, Budget(redis), tell=events.append, clock=clock)
         ingest = Ingest(database, Stream(redis), events.append, clock)
         yield Collector(
             database=database,
             simulator=simulator,
-            sweeper=Sweeper(database, queue, settings, providers, events.append),
+            sweeper=Sweeper(database, queue, router.roster, events.append),
             queue=queue,
             fetcher=Fetcher(
                 queue=queue,

@@ -21,15 +21,14 @@ from market_data.market.span import Span
 from market_data.providers import discover
 from market_data.queue import Queue
 from market_data.route.budget import Budget
-from market_data.route.router import Router
-from market_data.settings import read
+from market_data.settings import InForce, read
 from market_data.simulate import Plan, SimulatorConfig, start
 from market_data.store import bars, universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
 from market_data.transport import Transport
-from market_data.wiring import accounts
+from market_data.wiring import routing
 
 SYMBOL = "SPXX"
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "mplfinance" / "SP500_NOV2019_IDay.csv"
@@ -88,25 +87,17 @@ async def collecting(
             },
             dotenv=None,
         )
-        settings, providers = configuration.settings, discover()
         redis = open_redis(redis_url)
         stack.push_async_callback(redis.aclose)
         queue = Queue(redis, "replay")
         await queue.open()
-        router = Router(
-            providers,
-            accounts(configuration, providers),
-            settings,
-            await stack.enter_async_context(Transport()),
-            Budget(redis),
-            tell=lambda _: None,
-            clock=clock,
-        )
+        transport = await stack.enter_async_context(Transport())
+        router = routing(InForce(configuration), transport, Budget(redis), tell=lambda _: None, clock=clock)
         ingest = Ingest(database, Stream(redis), lambda _: None, clock)
         fetcher = Fetcher(
             queue=queue, router=router, ingest=ingest, database=database, tell=lambda _: None, clock=clock
         )
-        yield Collector(Sweeper(database, queue, settings, providers, lambda _: None), queue, fetcher)
+        yield Collector(Sweeper(database, queue, router.roster, lambda _: None), queue, fetcher)
 
 
 def recorded() -> Iterator[Row]:

@@ -40,7 +40,9 @@ async def test_health_tells_a_collector_that_sweeps(serving: Serving) -> None:
 async def test_a_collector_that_has_not_swept_for_three_ticks_is_down(serving: Serving) -> None:
     served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="3600")
     async with served.parts.database.transaction() as holding:
-        await holding.execute("LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE")  # a sweep would hang here
+        await holding.execute(
+            "LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE"
+        )  # a sweep would hang here
         served.clock.now += 3 * 3600 + 1
         got = await served.get("/health")
     assert (got.status, got.json["status"]) == (503, "down")

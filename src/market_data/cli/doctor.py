@@ -28,12 +28,13 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Account, Facts, Provider, Query, Reach
 from market_data.providers import discover
+from market_data.route.account import accounts
 from market_data.settings import Configuration, Settings, read
 from market_data.store import universe
 from market_data.store.connect import describe, open_database
 from market_data.store.redis import open_redis, reachable
 from market_data.transport import Transport, redact
-from market_data.wiring import accounts, database_url
+from market_data.wiring import database_url
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
 """What a provider is asked for, by the first kind of these that it has."""

@@ -12,9 +12,10 @@ from market_data import __version__
 from market_data.cli.child import running_simulator
 from market_data.cli.demo import demo_environment, fill_universe, simulated_providers
 from market_data.cli.output import print_json_line, say, step
+from market_data.reload import Reread
 from market_data.serve.app import build
 from market_data.serve.server import address, answer, listen
-from market_data.settings import Configuration, Settings, read
+from market_data.settings import Settings, read
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
 from market_data.telemetry import logs
@@ -53,7 +54,7 @@ async def configured(host: str | None, port: int | None, *, as_json: bool) -> No
     """The service as it is configured, with what the command line sets over the environment."""
     given = {"HOST": host, "PORT": None if port is None else str(port)}
     environment = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
-    await _serve(read(environment), as_json=as_json)
+    await _serve(lambda over: read({**environment, **over}), as_json=as_json)
 
 
 async def simulated(port: int | None, seed: int, *, as_json: bool) -> None:
@@ -64,14 +65,15 @@ async def simulated(port: int | None, seed: int, *, as_json: bool) -> None:
         with step("starting the provider simulator"):
             simulator = await stack.enter_async_context(running_simulator(seed))
         say(f"simulated providers: {simulator.url} (switch faults on there)")
-        configuration = read(environment | simulated_providers(simulator), dotenv=None)
-        await _serve(configuration, prepare=fill_universe, as_json=as_json)
+        environment |= simulated_providers(simulator)
+        await _serve(
+            lambda over: read({**environment, **over}, dotenv=None), prepare=fill_universe, as_json=as_json
+        )
 
 
-async def _serve(
-    configuration: Configuration, *, prepare: Prepare | None = None, as_json: bool = False
-) -> None:
+async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: bool = False) -> None:
     """Start everything and answer requests until cancelled; stop everything in the opposite order."""
+    configuration = reread({})
     settings = configuration.settings
     logs.set_up(settings.log_level, settings.log_format)
     say(f"market data service {__version__}")
@@ -84,7 +86,8 @@ async def _serve(
         with step("starting Valkey" if settings.rlc_redis_url is None else "opening Redis"):
             redis = await stack.enter_async_context(redis_url(settings))
         with step("starting the service"):
-            parts = await stack.enter_async_context(service(configuration, Stores(database, redis)))
+            running = service(configuration, Stores(database, redis), reread=reread)
+            parts = await stack.enter_async_context(running)
         url = address(listener)
         say(_welcome(url, settings, symbols))
         if as_json:

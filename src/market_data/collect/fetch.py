@@ -1,12 +1,13 @@
 """The fetchers: take jobs from the queue, ask a provider, hand what came to ingest."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 
 from market_data.calendar import hours_of
-from market_data.errors import NoProvider, StoreUnavailable
+from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import JobFinished, LoopFailed, Tell
 from market_data.ingest import Delivery, Ingest
 from market_data.market.bar import Bars, Quote
@@ -21,8 +22,19 @@ from market_data.store import quotes
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
 
+MOST_WAITING = 1000
+"""Jobs that nobody could serve and that are remembered; past it the oldest is forgotten."""
 STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that nobody could serve at `at` (epoch seconds), with every provider's answer."""
+
+    job: Job
+    at: float
+    answers: tuple[ProviderAnswer, ...]
 
 
 class Fetcher:
@@ -44,30 +56,24 @@ class Fetcher:
         self._database = database
         self._tell = tell
         self._clock = clock
+        self.waiting: OrderedDict[str, Waiting] = OrderedDict()
+        """By key the jobs that no provider could serve the last time, oldest first."""
 
-    async def work(self, concurrency: int) -> None:
-        """Take and do jobs until cancelled, up to `concurrency` at once.
+    async def work(self) -> None:
+        """Take and do jobs until cancelled, up to FETCH_CONCURRENCY at once.
 
         Jobs under way when it is cancelled have STOP_SECONDS to end; those not begun are let go, and are due
         again at the next sweep. Raises StoreUnavailable when the queue cannot be reached.
         """
-        room = asyncio.Semaphore(concurrency)
         running: set[asyncio.Task[None]] = set()
         waiting: deque[Claimed] = deque()
-
-        def ended(task: asyncio.Task[None]) -> None:
-            running.discard(task)
-            room.release()
-
         try:
             while True:
-                async with room:  # at least one place is free before jobs are claimed
-                    waiting.extend(await self._queue.claim(each=concurrency))
+                await self._room(running)  # at least one place is free before jobs are claimed
+                waiting.extend(await self._queue.claim(each=self._router.settings.fetch_concurrency))
                 while waiting:
-                    await room.acquire()
-                    task = asyncio.create_task(self._do(waiting.popleft()))
-                    running.add(task)
-                    task.add_done_callback(ended)
+                    await self._room(running)
+                    running.add(asyncio.create_task(self._do(waiting.popleft())))
         finally:
             running |= {asyncio.create_task(self._end(one)) for one in waiting}
             if running:
@@ -77,6 +83,13 @@ class Fetcher:
                 if late:
                     await asyncio.wait(late)
 
+    async def _room(self, running: set[asyncio.Task[None]]) -> None:
+        """Wait until one more job may run."""
+        running -= {task for task in running if task.done()}
+        while len(running) >= self._router.settings.fetch_concurrency:
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running -= done
+
     async def _do(self, claimed: Claimed) -> None:
         job, started = claimed.job, perf_counter()
         provider, outcome, detail = "none", "expired", ""
@@ -84,13 +97,23 @@ class Fetcher:
             if job.expires_at > self._clock():
                 provider = await self.fetch(job)
                 outcome = "done"
-        except (NoProvider, StoreUnavailable) as error:  # the series is still due: a later sweep asks again
+                self.waiting.pop(job.key, None)
+        except NoProvider as error:  # the series is still due: a later sweep asks again
+            outcome, detail = "waiting", str(error)
+            self._keep_waiting(job, error)
+        except StoreUnavailable as error:
             outcome, detail = "waiting", str(error)
         except Exception as error:  # noqa: BLE001 - a bug in one job must not keep its series from being asked again
             outcome, detail = "failed", f"{type(error).__name__}: {error}"
         elapsed = (perf_counter() - started) * 1000
         self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
         await self._end(claimed)
+
+    def _keep_waiting(self, job: Job, error: NoProvider) -> None:
+        self.waiting[job.key] = Waiting(job, self._clock(), error.answers)
+        self.waiting.move_to_end(job.key)
+        if len(self.waiting) > MOST_WAITING:
+            self.waiting.popitem(last=False)
 
     async def _end(self, claimed: Claimed) -> None:
         try:
@@ -104,20 +127,25 @@ class Fetcher:
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
         if job.capability.interval is None:
-            return (await self.quote(job.symbol, job.asset_type)).provider
+            return (await self.quote(job.symbol, job.asset_type, hint=job.provider_hint)).provider
         now = self._clock()
         deadline = min(now + self._router.settings.fetch_deadline_sec, job.expires_at)
         query = Query(job.capability, job.symbol, job.asset_type, job.span, now)
-        answered = await self._router.ask(query, deadline)
+        answered = await self._router.ask(query, deadline, hint=job.provider_hint)
         await self._take_in(job, job.capability.interval, answered)
         return answered.provider
 
-    async def quote(self, symbol: str, asset_type: AssetType) -> KnownQuote:
-        """Ask for the newest quote of a symbol, store and return it; raises as `fetch` does."""
+    async def quote(
+        self, symbol: str, asset_type: AssetType, *, hint: str | None = None, trials: bool = True
+    ) -> KnownQuote:
+        """Ask for the newest quote of a symbol, store and return it; raises as `fetch` does.
+
+        Without `trials` a provider that waits for its trial comes last.
+        """
         now = self._clock()
         deadline = now + self._router.settings.call_timeout_sec
         query = Query(Capability.QUOTES_L1, symbol, asset_type, Span(int(now), int(now) + 1), now)
-        answered = await self._router.ask(query, deadline)
+        answered = await self._router.ask(query, deadline, hint=hint, trials=trials)
         assert isinstance(answered.answer, Quote)  # noqa: S101 - the contract of a provider
         return await quotes.write(self._database, answered.answer, answered.provider, self._clock())
 
@@ -135,4 +163,4 @@ class Fetcher:
         )
         taken = await self._ingest(delivery)
         if taken.completeness is not None:
-            self._router.completed(answered.provider, taken.completeness)
+            self._router.completed(answered.provider, job.capability, taken.completeness)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from market_data.market.capability import Capability
 from market_data.market.instrument import Tier
@@ -10,10 +11,14 @@ from market_data.settings import Settings
 
 ORDER = (Capability.BARS_1M, Capability.EOD, Capability.QUOTES_L1)
 """Within a tier, what is served first where a budget is short."""
+LEAST_SHARE = 0.05
+"""Share of each budget that a tier keeps however much those above it want: it is slowed, never stopped."""
 ROUNDING = 1.001
 """A cadence that is missed by less than this factor counts as kept."""
 NEGLIGIBLE = 1e-9
 """Calls a second that are a rounding error of shares taken before, not a budget."""
+UNLIMITED = 1e6
+"""Calls a second that stand for a budget without limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Planned:
     asked_for: float
     achievable: float | None
     reason: str  # "" where the two are the same
+    mend: tuple[str, ...] = ()  # what would make them the same, each by itself
 
 
 def plan(
@@ -33,52 +39,93 @@ def plan(
     settings: Settings,
     able: Mapping[Capability, Sequence[str]],
     limits: Mapping[str, Sequence[Limit]],
+    unset: Mapping[Capability, Sequence[str]],
 ) -> list[Planned]:
     """Spend the providers' calls on T0 first, T2 last; within a tier in ORDER, on providers as ranked.
 
-    `able` names, for each capability, the providers that may be asked now, best first.
+    `able` names, for each capability, the providers that may be asked now, best first; `unset` the settings
+    whose lack keeps others from it.
     """
     left = {name: calls_per_second(budget) for name, budget in limits.items()}
-    lines = []
+    whole, lines = dict(left), []
     for tier in Tier:
-        cadences = settings.cadence(tier)
-        for capability in (one for one in ORDER if one in cadences):
-            count, asked = symbols.get(tier, 0), float(cadences[capability])
-            names = able.get(capability, ())
-            granted = _grant(count / asked, names, left)
-            tick = settings.local_sweep_tick_sec
-            achievable, reason = _kept(count, asked, granted=granted, tick=tick, names=names)
-            lines.append(Planned(tier, capability, count, asked, achievable, reason))
+        kept = _kept_for_later(tier, symbols, settings, whole)
+        for capability, asked in _wanted(tier, settings):
+            count, names = symbols.get(tier, 0), able.get(capability, ())
+            granted = _grant(count / asked, names, left, kept)
+            line = Planned(tier, capability, count, asked, asked, "")
+            lines.append(
+                _judged(line, granted, settings.local_sweep_tick_sec, names, unset.get(capability, ()))
+            )
     return lines
 
 
 def calls_per_second(limits: Sequence[Limit]) -> float:
-    """The steady rate that all of the limits allow; infinite without any."""
-    return min((limit.calls / limit.seconds for limit in limits), default=float("inf"))
+    """The steady rate that all of the limits allow."""
+    return min((limit.calls / limit.seconds for limit in limits), default=UNLIMITED)
 
 
-def _grant(demand: float, names: Sequence[str], left: dict[str, float]) -> float:
+def _wanted(tier: Tier, settings: Settings) -> list[tuple[Capability, float]]:
+    """What a tier asks for, in ORDER, with its cadence."""
+    cadences = settings.cadence(tier)
+    return [(one, float(cadences[one])) for one in ORDER if one in cadences]
+
+
+def _kept_for_later(
+    tier: Tier, symbols: Mapping[Tier, int], settings: Settings, whole: Mapping[str, float]
+) -> dict[str, float]:
+    """Calls a second of each provider that tiers after this one keep: LEAST_SHARE each, if they want it."""
+    demands = [
+        sum(symbols.get(later, 0) / cadence for _, cadence in _wanted(later, settings))
+        for later in Tier
+        if later > tier
+    ]
+    return {name: sum(min(LEAST_SHARE * rate, demand) for demand in demands) for name, rate in whole.items()}
+
+
+def _grant(demand: float, names: Sequence[str], left: dict[str, float], kept: Mapping[str, float]) -> float:
     """Take up to `demand` calls a second from the named providers; returns what could be taken."""
     granted = 0.0
     for name in names:
-        share = min(demand - granted, left[name])
+        share = min(demand - granted, max(left[name] - kept[name], 0.0))
         left[name] -= share
         granted += share
     return granted
 
 
-def _kept(
-    count: int, asked: float, *, granted: float, tick: float, names: Sequence[str]
-) -> tuple[float | None, str]:
-    """The cadence that `granted` calls a second keep for `count` symbols, and why it is not `asked`."""
+def _judged(
+    line: Planned, granted: float, tick: float, names: Sequence[str], unset: Sequence[str]
+) -> Planned:
+    """The line with the cadence that `granted` calls a second keep."""
+    count, asked = line.symbols, line.asked_for
     if not count:
-        return asked, ""
+        return line
+    keys = tuple(f"set {name}" for name in unset)
     if granted <= NEGLIGIBLE:
-        return None, "other series use up the budgets" if names else "no provider can be asked for it"
-    achievable, reason = asked, ""
-    if count / granted > asked * ROUNDING:
-        achievable = round(count / granted, 1)
+        reason = "other series use up the budgets" if names else "no provider can be asked for it"
+        return _slowed(line, None, reason, keys)
+    achievable = count / granted
+    if achievable > asked * ROUNDING:
         reason = f"the budgets of {', '.join(names)} allow {granted * 60:.1f} calls a minute here"
-    if achievable < tick:
-        achievable, reason = tick, "the sweeper looks once in LOCAL_SWEEP_TICK_SEC"
-    return achievable, reason
+        mend = (
+            *keys,
+            f"{ceil((count / asked - granted) * 60)} more calls a minute",
+            _longer(line, achievable),
+        )
+        return _slowed(line, max(achievable, tick), reason, mend)
+    if asked < tick:
+        return _slowed(
+            line, tick, "the sweeper looks once in LOCAL_SWEEP_TICK_SEC", (f"LOCAL_SWEEP_TICK_SEC={asked:g}",)
+        )
+    return line
+
+
+def _slowed(line: Planned, achievable: float | None, reason: str, mend: tuple[str, ...]) -> Planned:
+    rounded = None if achievable is None else round(achievable, 1)
+    return Planned(line.tier, line.capability, line.symbols, line.asked_for, rounded, reason, mend)
+
+
+def _longer(line: Planned, achievable: float) -> str:
+    seconds = ceil(achievable / 60) * 60 if achievable > 60 else ceil(achievable)
+    words = f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds} s"
+    return f"{line.tier} every {words}: CADENCE_{line.tier} with {line.capability}={seconds}"

@@ -1,18 +1,19 @@
 """The sweeper: looks through the universe at every tick and queues a job for what is due."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
+from market_data.collect.plan import Planned, plan
 from market_data.events import Skipped, Swept, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.span import Span
-from market_data.provider import Provider
 from market_data.queue import Job, Queue
-from market_data.settings import Settings
+from market_data.route.roster import Roster
 from market_data.store import cursor as cursors
 from market_data.store import universe
 from market_data.store.connect import Database
@@ -24,6 +25,14 @@ SLACK = 0.5
 """Share of a tick by which a series may be asked early, so that a cadence of n ticks is not kept at n + 1."""
 
 
+def planned(roster: Roster, symbols: Mapping[Tier, int]) -> list[Planned]:
+    """The plan for so many symbols of each tier, with the providers as they stand at this moment."""
+    limits = {name: account.limits for name, account in roster.accounts.items()}
+    able = {capability: roster.able(capability) for capability in Capability}
+    unset = {capability: roster.unset(capability) for capability in Capability}
+    return plan(symbols, roster.settings, able, limits, unset)
+
+
 class Sweeper:
     """Makes fetch jobs for what is due. Every replica may sweep: a tick is claimed once."""
 
@@ -31,14 +40,12 @@ class Sweeper:
         self,
         database: Database,
         queue: Queue,
-        settings: Settings,
-        providers: Mapping[str, Provider],
+        roster: Roster,
         tell: Tell,
     ) -> None:
         self._database = database
         self._queue = queue
-        self._settings = settings
-        self._providers = providers
+        self._roster = roster
         self._tell = tell
 
     async def sweep(self, now: float) -> int:
@@ -46,7 +53,7 @@ class Sweeper:
 
         Raises StoreUnavailable if database or queue cannot be reached.
         """
-        tick = self._settings.local_sweep_tick_sec
+        tick = self._roster.settings.local_sweep_tick_sec
         if not await self._queue.claim_tick(int(now / tick), tick):
             return 0
         started = perf_counter()
@@ -61,8 +68,9 @@ class Sweeper:
     def jobs(
         self, instruments: Iterable[Instrument], known: Mapping[tuple[str, str], Cursor], now: float
     ) -> Iterable[Job]:
-        """A job for each series that is due at `now`."""
-        rhythms = {tier: list(self._rhythms(tier)) for tier in Tier}
+        """A job for each series that is due at `now`, at the cadence that the budgets allow."""
+        instruments = list(instruments)
+        rhythms = self._rhythms(Counter(one.tier for one in instruments))
         for one in instruments:
             try:
                 hours = hours_of(one.exchange, one.asset_type)
@@ -76,15 +84,19 @@ class Sweeper:
                 if span is not None:
                     yield self._job(one, capability, rhythm, span, now)
 
-    def _rhythms(self, tier: Tier) -> Iterator[tuple[Capability, Rhythm]]:
-        slack = self._settings.local_sweep_tick_sec * SLACK
-        for capability, cadence in self._settings.cadence(tier).items():
-            yield capability, Rhythm(max(cadence - slack, slack), self._delay(capability))
+    def _rhythms(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Rhythm]]]:
+        slack = self._roster.settings.local_sweep_tick_sec * SLACK
+        rhythms: dict[Tier, list[tuple[Capability, Rhythm]]] = {tier: [] for tier in Tier}
+        for line in planned(self._roster, symbols):
+            if line.achievable is not None:
+                rhythm = Rhythm(max(line.achievable - slack, slack), self._delay(line.capability))
+                rhythms[line.tier].append((line.capability, rhythm))
+        return rhythms
 
     def _job(self, one: Instrument, capability: Capability, rhythm: Rhythm, span: Span, now: float) -> Job:
         # a quote's life is its cadence: while it lasts no other is queued
         life = (
-            self._settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
+            self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
             if capability.interval
             else rhythm.cadence
         )
@@ -103,8 +115,8 @@ class Sweeper:
     def _delay(self, capability: Capability) -> int:
         """The shortest delay of the providers that the policy names: no bar is settled earlier anywhere."""
         reaches = (
-            self._providers[name].facts.reach.get(capability)
-            for name in self._settings.policy(capability)
-            if name in self._providers
+            self._roster.providers[name].facts.reach.get(capability)
+            for name in self._roster.settings.policy(capability)
+            if name in self._roster.providers
         )
         return min((reach.delay for reach in reaches if reach is not None), default=0)

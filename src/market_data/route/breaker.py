@@ -1,13 +1,15 @@
 """A circuit breaker as a value: it obeys the score, it does not judge.
 
-CLOSED ── score below demote, after enough answers ──► OPEN
-OPEN ── cooldown over ──► HALF_OPEN
+CLOSED ── score below demote, after enough answers, or a refused key ──► OPEN
+OPEN ── cooldown over, or the configuration was read again ──► HALF_OPEN
 HALF_OPEN ── a failure ──► OPEN
 HALF_OPEN ── enough good trials and score above promote ──► CLOSED
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from market_data.settings import Settings
 
 SAMPLES_BEFORE_DEMOTION = 3
 """One failure of a provider that has hardly been asked is no evidence."""
@@ -35,6 +37,16 @@ class Thresholds:
     cooldown: float
     trials: int
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Thresholds":
+        """Those that the operator has chosen."""
+        return cls(
+            settings.breaker_demote_threshold,
+            settings.breaker_promote_threshold,
+            settings.breaker_cooldown_sec,
+            settings.breaker_promote_min_samples,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
@@ -61,3 +73,7 @@ class Breaker:
         if trials >= rules.trials and score > rules.promote:
             return Breaker(State.CLOSED, now)
         return replace(self, state=State.HALF_OPEN, good_trials=trials)
+
+    def readmitted(self, now: float) -> "Breaker":
+        """This breaker after the configuration was read again: what was out is on trial at once."""
+        return self if self.state is State.CLOSED else Breaker(State.HALF_OPEN, now)

@@ -1,14 +1,14 @@
-"""Rolling facts of a provider's answers, and the score made of them."""
+"""Rolling facts of a provider's answers to one capability, and the score made of them."""
 
 from collections import deque
 from dataclasses import dataclass, field
-
-import numpy as np
+from math import ceil
+from typing import NamedTuple
 
 SAMPLES = 20
 """The newest answers that count."""
-HISTORY = 60
-"""The newest scores that are kept to be shown."""
+WINDOW_SECONDS = 300.0
+"""How long an answer counts: a provider that nobody asked since is trusted again, and so found out again."""
 SLOWEST_MS = 5000.0
 """Latency (p95) at which the latency part of the score is 0."""
 WEIGHTS = {"breaker": 0.45, "latency": 0.25, "errors": 0.20, "completeness": 0.10}
@@ -29,56 +29,73 @@ class Score:
         return sum(weight * float(getattr(self, part)) for part, weight in WEIGHTS.items())
 
 
+class _Answer(NamedTuple):
+    at: float
+    milliseconds: float | None  # None: it failed
+
+
+class _Share(NamedTuple):
+    at: float
+    share: float
+
+
 @dataclass(slots=True)
 class Health:
-    """The newest answers of one provider. Throttling and refusals are not: they say nothing of health."""
+    """The newest answers. Throttling and a plan's refusals are not among them: they say nothing of health.
 
-    _good: deque[bool] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    _latency: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    _complete: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    history: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=HISTORY))
-    """(epoch seconds, score) after each answer."""
+    Times are epoch seconds, given with every call.
+    """
 
-    def answered(self, milliseconds: float) -> None:
+    _answers: deque[_Answer] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    _complete: deque[_Share] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+
+    def answered(self, milliseconds: float, now: float) -> None:
         """It answered, after so long."""
-        self._good.append(True)
-        self._latency.append(milliseconds)
+        self._answers.append(_Answer(now, milliseconds))
 
-    def failed(self) -> None:
+    def failed(self, now: float) -> None:
         """It failed. The time that took is no latency: a fast failure is not a fast provider."""
-        self._good.append(False)
+        self._answers.append(_Answer(now, None))
 
-    def completed(self, share: float) -> None:
+    def completed(self, share: float, now: float) -> None:
         """It gave this share (0 to 1) of the bars that the calendar expects."""
-        self._complete.append(share)
+        self._complete.append(_Share(now, share))
 
-    @property
-    def samples(self) -> int:
+    def samples(self, now: float) -> int:
         """How many answers count at present, at most SAMPLES."""
-        return len(self._good)
+        self._forget_before(now - WINDOW_SECONDS)
+        return len(self._answers)
 
-    @property
-    def error_rate(self) -> float:
-        """Share of failures among the newest answers; 0 before the first."""
-        return 1 - sum(self._good) / len(self._good) if self._good else 0.0
+    def error_rate(self, now: float) -> float:
+        """Share of failures among the answers that count; 0 without any."""
+        count = self.samples(now)
+        return sum(one.milliseconds is None for one in self._answers) / count if count else 0.0
 
-    def latency(self, percentile: float) -> float | None:
-        """A percentile of the newest good answers' latency in ms; None without one."""
-        return float(np.percentile(list(self._latency), percentile)) if self._latency else None
+    def latency(self, percentile: float, now: float) -> float | None:
+        """A percentile (nearest rank) of the good answers' latency in ms; None without one."""
+        self._forget_before(now - WINDOW_SECONDS)
+        times = sorted(one.milliseconds for one in self._answers if one.milliseconds is not None)
+        return times[max(ceil(len(times) * percentile / 100), 1) - 1] if times else None
 
-    def score(self, breaker: float) -> Score:
+    def score(self, breaker: float, now: float) -> Score:
         """The score, given the breaker's part (0 open, 0.5 half open, 1 closed).
 
         A provider that has not been asked yet is trusted. A failure shows neither speed nor bars, so each
         part is what the good answers earn times their share: else a few fast ones would outweigh any number
         of failures, and a provider that fails nearly always would never be demoted.
         """
-        good = 1 - self.error_rate
-        slow = self.latency(95) or 0.0
-        complete = sum(self._complete) / len(self._complete) if self._complete else 1.0
+        good = 1 - self.error_rate(now)
+        slow = self.latency(95, now) or 0.0
+        shares = [one.share for one in self._complete]
+        complete = sum(shares) / len(shares) if shares else 1.0
         return Score(breaker, good * max(0.0, 1 - slow / SLOWEST_MS), good, good * complete)
 
     def forget(self) -> None:
         """Start anew: a provider on trial is judged by its trials, not by what had it demoted."""
-        for answers in (self._good, self._latency, self._complete):
-            answers.clear()
+        self._answers.clear()
+        self._complete.clear()
+
+    def _forget_before(self, moment: float) -> None:
+        for facts in (self._answers, self._complete):
+            while facts and facts[0].at < moment:
+                facts.popleft()

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from market_data.provider import Query, Reach
 from market_data.route.breaker import State
 
+HANDICAP = 0.1
+"""How much better than the provider before it in the policy one must score to be asked first."""
+FIT_FOR_HINT = 0.70
+"""Score that a provider must have for a hint to be honoured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -15,8 +20,10 @@ class Candidate:
     reach: Reach | None  # None: it does not have the capability
     state: State
     score: float
+    on_trial: bool = False  # half open, and its one trial is under way
     out: str = ""  # why it must not be asked now (no key, refused, resting, unknown symbol); "" if it may
     until: float | None = None  # epoch seconds at which `out` is over, where that is known
+    last_resort: bool = False  # `out` gives way where nobody else is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +37,65 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Who is asked, best first, and who is not."""
+    """Who is asked, best first, and who is not. `last_resort`: all were out, the least bad is tried."""
 
     order: tuple[str, ...]
     excluded: tuple[Excluded, ...]
+    last_resort: bool = False
 
 
-def rank(query: Query, candidates: Iterable[Candidate], policy: Sequence[str]) -> Ranking:
-    """Order the candidates: closed breakers before half-open ones, then by policy.
+def rank(
+    query: Query,
+    candidates: Iterable[Candidate],
+    policy: Sequence[str],
+    *,
+    hint: str | None = None,
+    trials: bool = True,
+) -> Ranking:
+    """Order the candidates.
 
-    A provider that the policy does not name is not asked. Open breakers are excluded, unless nobody else is
-    left: then the one with the best score is tried, because "everyone is out" must not be a dead end.
+    First one that waits for its trial (where `trials` are wanted: they may cost a time-out), then the closed
+    ones by score, of which each place in the policy takes HANDICAP, so that health reorders the preference
+    only for a reason. The one of `hint` comes first while it is in good health. Those that the policy does
+    not name come after all that it names. "Everyone is out" is no dead end: the least bad one is tried.
     """
-    able: list[Candidate] = []
+    fit: list[Candidate] = []
     excluded: list[Excluded] = []
+    least_bad: list[Candidate] = []
     for one in candidates:
-        reason = _unfit(query, one, policy)
-        if reason:
-            excluded.append(Excluded(one.name, reason, one.until if reason == one.out else None))
-        else:
-            able.append(one)
-    able.sort(key=lambda one: (-one.state.part, policy.index(one.name)))
-    closed = [one for one in able if one.state is not State.OPEN]
-    if closed or not able:
-        excluded += [Excluded(one.name, "its circuit is open") for one in able if one.state is State.OPEN]
-        return Ranking(tuple(one.name for one in closed), tuple(excluded))
-    least_bad = max(able, key=lambda one: one.score)
-    excluded += [Excluded(one.name, "its circuit is open") for one in able if one is not least_bad]
-    return Ranking((least_bad.name,), tuple(excluded))
+        reason = _unfit(query, one) or one.out or _closed_to_questions(one)
+        if not reason:
+            fit.append(one)
+            continue
+        excluded.append(Excluded(one.name, reason, one.until if reason == one.out else None))
+        if not _unfit(query, one) and (one.last_resort or not one.out):
+            least_bad.append(one)
+    if fit:
+        fit.sort(key=lambda one: _place(one, policy, hint=hint, trials=trials))
+        return Ranking(tuple(one.name for one in fit), tuple(excluded))
+    if not least_bad:
+        return Ranking((), tuple(excluded))
+    tried = max(least_bad, key=lambda one: (one.out == "", one.score))
+    return Ranking((tried.name,), tuple(one for one in excluded if one.name != tried.name), last_resort=True)
 
 
-def _unfit(query: Query, one: Candidate, policy: Sequence[str]) -> str:
-    if one.out:
-        return one.out
-    if one.name not in policy:
-        return f"the policy for {query.capability} does not name it"
+def _place(
+    one: Candidate, policy: Sequence[str], *, hint: str | None, trials: bool
+) -> tuple[int, bool, float, int, str]:
+    preference = policy.index(one.name) if one.name in policy else len(policy)
+    half_open = one.state is State.HALF_OPEN
+    group = (0 if trials else 2) if half_open else 1
+    hinted = one.name == hint and one.score >= FIT_FOR_HINT
+    return group, not hinted, HANDICAP * preference - one.score, preference, one.name
+
+
+def _closed_to_questions(one: Candidate) -> str:
+    if one.state is State.OPEN:
+        return "its circuit is open"
+    return "its trial is under way" if one.on_trial else ""
+
+
+def _unfit(query: Query, one: Candidate) -> str:
     if one.reach is None:
         return f"it has no {query.capability}"
     if query.asset_type not in one.reach.asset_types:

@@ -1,22 +1,27 @@
-"""Where one provider stands at this moment: its health, its breaker, its rests and what it cannot do."""
+"""Where one provider stands at this moment: the track of each capability, its rests, what it cannot do."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unavailable, Unsupported
+from market_data.errors import ProviderFault, Refused, Throttled, Unsupported
 from market_data.market.capability import Capability
 from market_data.market.span import moment
 from market_data.provider import Query
-from market_data.route.breaker import Breaker, State, Thresholds
-from market_data.route.health import Health, Score
-from market_data.settings import Settings
+from market_data.route.breaker import State, Thresholds
+from market_data.route.health import Score
+from market_data.route.track import Track
 
+HISTORY = 60
+"""The newest scores that are kept to be shown."""
 REST_SECONDS = 60.0
 """How long a provider rests that throttles without saying for how long."""
 SHORTEST_REST = 1.0
 """Seconds; one that throttles and says "at once" is not believed."""
 REFUSED_SECONDS = 6 * 3600.0
-"""How long a refused key or capability is left alone before it is tried again."""
+"""How long a refused key or capability is left alone before it is tried again; a reload tries it at once."""
+LAST_RESORT_SECONDS = 60.0
+"""Where nobody else is left, what was refused is tried again after this time already."""
 UNSUPPORTED_SECONDS = 3600.0
 """How long a series that a provider does not have is not asked for again."""
 UNSUPPORTED_KEPT = 20_000
@@ -25,67 +30,103 @@ UNSUPPORTED_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Cordon:
-    """Something that a provider must not be asked until `until` (epoch seconds), and why."""
+    """What a provider must not be asked until `until` (epoch seconds), and why.
+
+    `yields` is when it may be asked all the same if nobody else is left; None: not before `until`.
+    """
 
     reason: str
     until: float
+    yields: float | None = None
 
 
 class Standing:
     """What this process knows of one provider. The clock is given with every call."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._rules = Thresholds(
-            settings.breaker_demote_threshold,
-            settings.breaker_promote_threshold,
-            settings.breaker_cooldown_sec,
-            settings.breaker_promote_min_samples,
-        )
-        self.health = Health()
-        self._breaker = Breaker()
+    def __init__(self, rules: Callable[[], Thresholds]) -> None:
+        self._rules = rules
+        self.tracks: dict[Capability, Track] = {}
+        self.history: deque[tuple[float, float]] = deque(maxlen=HISTORY)
+        """(epoch seconds, score) after each answer."""
         self._rest: Cordon | None = None
-        self.refused: dict[Capability | None, Cordon] = {}
-        """By capability what the key or its plan does not cover; None: the key itself."""
+        self._refused: dict[Capability | None, Cordon] = {}  # None: the key itself
         self._unsupported: OrderedDict[tuple[Capability, str], Cordon] = OrderedDict()
 
-    def breaker_at(self, now: float) -> Breaker:
-        """The breaker at `now`."""
-        self._breaker = self._breaker.at(now, self._rules)
-        return self._breaker
+    def track(self, capability: Capability) -> Track:
+        """The track of a capability; a new one is trusted."""
+        return self.tracks.setdefault(capability, Track())
 
-    @property
-    def score(self) -> Score:
-        """The health score at present."""
-        return self.health.score(self._breaker.state.part)
+    def state(self, now: float) -> State:
+        """The worst state of what it has been asked for; OPEN while its key is refused."""
+        if self._key_refused(now):
+            return State.OPEN
+        states = (one.state(now, self._rules()) for one in self.tracks.values())
+        return min(states, key=lambda state: state.part, default=State.CLOSED)
 
-    def out(self, query: Query, now: float) -> tuple[str, float | None]:
-        """Why it must not be asked this now, and until when; ("", None) if it may."""
+    def state_of(self, capability: Capability, now: float) -> State:
+        """The state of one capability."""
+        return self.track(capability).state(now, self._rules())
+
+    def score(self, now: float) -> Score:
+        """The worst score of what it has been asked for, with an open breaker while its key is refused."""
+        tracks = self.tracks.values() or (Track(),)
+        worst = min((one.score(now, self._rules()) for one in tracks), key=lambda score: score.value)
+        if self._key_refused(now):
+            return Score(State.OPEN.part, worst.latency, worst.errors, worst.completeness)
+        return worst
+
+    def score_of(self, capability: Capability, now: float) -> Score:
+        """The score of one capability."""
+        return self.track(capability).score(now, self._rules())
+
+    def cordon(self, query: Query, now: float) -> Cordon | None:
+        """Why it must not be asked this now; None if it may."""
         found = (
             self._rest,
-            self.refused.get(None),
-            self.refused.get(query.capability),
+            self._refused.get(None),
+            self._refused.get(query.capability),
             self._unsupported.get((query.capability, query.symbol)),
         )
-        for cordon in found:
-            if cordon is not None and now < cordon.until:
-                return f"{cordon.reason}; asked again at {moment(cordon.until):%H:%M:%S}Z", cordon.until
-        return "", None
+        return next((one for one in found if one is not None and now < one.until), None)
+
+    def readmit(self, now: float) -> None:
+        """Try again at once what was refused or failed: the configuration has been read again."""
+        self._refused.clear()
+        for track in self.tracks.values():
+            track.readmit(now)
 
     def note(self, query: Query, fault: ProviderFault | None, milliseconds: float, now: float) -> None:
         """Note how a call ended: `fault` is None if it answered."""
         match fault:
             case None:
-                self._answered(query, milliseconds, now)
+                self._refused.pop(query.capability, None)
+                self._refused.pop(None, None)
+                self.track(query.capability).answered(milliseconds, now, self._rules())
             case Throttled():
                 self._throttled(fault, now)
+                return
+            case Refused(whole=False):
+                self._refuse(query.capability, fault, now)
+                return
             case Refused():
-                what = None if fault.whole else query.capability
-                self.refused[what] = Cordon(f"it refused ({fault.detail})", now + REFUSED_SECONDS)
+                self._refuse(None, fault, now)
+                self.track(query.capability).failed(now, self._rules())
+                self.track(query.capability).trip(now)
             case Unsupported():
                 self._lacks(query, fault, now)
-            case Unavailable() | Malformed() | _:
-                self.health.failed()
-                self._settle(False, now)
+                return
+            case _:
+                self.track(query.capability).failed(now, self._rules())
+        self.history.append((now, self.score(now).value))
+
+    def _key_refused(self, now: float) -> bool:
+        cordon = self._refused.get(None)
+        return cordon is not None and now < cordon.until
+
+    def _refuse(self, what: Capability | None, fault: Refused, now: float) -> None:
+        self._refused[what] = Cordon(
+            f"it refused ({fault.detail})", now + REFUSED_SECONDS, yields=now + LAST_RESORT_SECONDS
+        )
 
     def _throttled(self, fault: Throttled, now: float) -> None:
         rest = REST_SECONDS if fault.retry_after is None else max(fault.retry_after, SHORTEST_REST)
@@ -101,15 +142,7 @@ class Standing:
         if len(self._unsupported) > UNSUPPORTED_KEPT:
             self._unsupported.popitem(last=False)
 
-    def _answered(self, query: Query, milliseconds: float, now: float) -> None:
-        self.refused.pop(query.capability, None)
-        self.refused.pop(None, None)
-        if self._breaker.state is not State.CLOSED and not self._breaker.good_trials:
-            self.health.forget()
-        self.health.answered(milliseconds)
-        self._settle(True, now)
 
-    def _settle(self, good: bool, now: float) -> None:
-        score = self.score.value
-        self._breaker = self._breaker.after(good, score, self.health.samples, now, self._rules)
-        self.health.history.append((now, score))
+def told(cordon: Cordon) -> str:
+    """A cordon's reason, with the time at which it is over."""
+    return f"{cordon.reason}; asked again at {moment(cordon.until):%H:%M:%S}Z"

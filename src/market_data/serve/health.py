@@ -130,5 +130,5 @@ def _collector(parts: Parts) -> Part:
 
 
 def _providers(parts: Parts) -> Part:
-    states = {name: parts.router.state(name) for name in parts.router.providers}
+    states = {name: parts.router.roster.state(name) for name in parts.router.roster.providers}
     return Part(ok="CLOSED" in states.values(), detail=dict(states))

@@ -13,8 +13,9 @@ from market_data.errors import BadQuestion
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.push.hub import Hub
 from market_data.queue import Queue
+from market_data.reload import Reload
 from market_data.route.router import Router
-from market_data.settings import Configuration, Settings
+from market_data.settings import InForce, Settings
 from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
@@ -24,7 +25,8 @@ from market_data.store.quotes import KnownQuote
 class Parts:
     """The service as the handlers see it. Times are epoch seconds."""
 
-    configuration: Configuration
+    in_force: InForce
+    reload: Reload
     database: Database
     redis: Redis
     queue: Queue
@@ -54,7 +56,7 @@ class Parts:
     @property
     def settings(self) -> Settings:
         """The settings in force."""
-        return self.configuration.settings
+        return self.in_force.settings
 
 
 Given = NamedDependency[SkipValidation[Parts]]

@@ -43,6 +43,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _WHY = {
     400: "The body is not JSON.",
+    403: "/ops is closed to callers from elsewhere without the token.",
     404: "There is no such thing; the detail says how to add it.",
     413: "The body is too large.",
     422: "A parameter cannot be used; the detail says why and what would be right.",

@@ -14,7 +14,7 @@ from market_data.market.span import Span
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.route.router import Router
-from market_data.settings import Settings
+from market_data.settings import InForce, Settings
 from market_data.store import cursor, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
@@ -34,7 +34,7 @@ class Scrape:
         queue: Queue,
         router: Router,
         hub: Hub,
-        settings: Settings,
+        in_force: InForce,
         clock: Callable[[], float],
     ) -> None:
         self._metrics = metrics
@@ -42,7 +42,7 @@ class Scrape:
         self._queue = queue
         self._router = router
         self._hub = hub
-        self._settings = settings
+        self._in_force = in_force
         self._clock = clock
 
     async def text(self) -> bytes:
@@ -51,14 +51,13 @@ class Scrape:
         While a store cannot be reached, the gauges made of it are absent and `store_up` is 0.
         """
         metrics, now = self._metrics, self._clock()
-        standings = self._router.standings.items()
-        # the states first: a cooldown that is over moves a breaker, and with it the score
+        standings = self._router.roster.standings.items()
+        metrics.set_gauge("circuit_state", [((name,), one.state(now).part) for name, one in standings])
         metrics.set_gauge(
-            "circuit_state", [((name,), one.breaker_at(now).state.part) for name, one in standings]
+            "provider_health_score", [((name,), one.score(now).value) for name, one in standings]
         )
-        metrics.set_gauge("provider_health_score", [((name,), one.score.value) for name, one in standings])
         metrics.set_gauge("ws_clients_gauge", [((), self._hub.clients)])
-        metrics.set_gauge("ws_replay_buffer_bars", [((), self._settings.ws_replay_max_bars)])
+        metrics.set_gauge("ws_replay_buffer_bars", [((), self._in_force.settings.ws_replay_max_bars)])
         depths, lags = await asyncio.gather(_within_time(self._depths), _within_time(self._lags))
         metrics.set_gauge("fetch_queue_depth", depths or ())
         metrics.set_gauge("ingestion_lag_seconds", lags or ())
@@ -72,7 +71,9 @@ class Scrape:
 
     async def _lags(self) -> "_Values":
         newest = await cursor.newest_bars(self._database, Interval.M1)
-        lag = ingestion_lag(await universe.load(self._database), newest, self._settings, self._clock())
+        lag = ingestion_lag(
+            await universe.load(self._database), newest, self._in_force.settings, self._clock()
+        )
         return [((Interval.M1.value,), lag)]
 
 

@@ -1,0 +1,107 @@
+"""The providers of this process: the account with each, where each stands, and who could be asked."""
+
+from collections.abc import Callable, Mapping
+
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.span import Span
+from market_data.provider import Account, Provider, Query
+from market_data.route.breaker import Thresholds
+from market_data.route.rank import Candidate, Ranking, rank
+from market_data.route.standing import Standing, told
+from market_data.settings import InForce, Settings
+
+
+class Roster:
+    """The providers, and what is known of each at this moment."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        accounts: Mapping[str, Account],
+        in_force: InForce,
+        clock: Callable[[], float],
+    ) -> None:
+        self.providers = providers
+        self.accounts = accounts
+        self.standings = {name: Standing(self._rules) for name in providers}
+        self._in_force = in_force
+        self._clock = clock
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._in_force.settings
+
+    def adopt(self, accounts: Mapping[str, Account]) -> None:
+        """Use these accounts from now on, and try again at once what was refused or failed."""
+        self.accounts = accounts
+        for standing in self.standings.values():
+            standing.readmit(self._clock())
+
+    def ranking(
+        self,
+        query: Query,
+        *,
+        hint: str | None = None,
+        trials: bool = True,
+        without: frozenset[str] | set[str] = frozenset(),
+    ) -> Ranking:
+        """Who would be asked now, in which order, and who would not, with the reasons; see `rank`."""
+        candidates = [self._candidate(name, query) for name in self.providers if name not in without]
+        policy = self.settings.policy(query.capability)
+        return rank(query, candidates, policy, hint=hint, trials=trials)
+
+    def able(self, capability: Capability) -> list[str]:
+        """The providers that may be asked for `capability` now, best first, whatever the symbol."""
+        names: list[str] = []
+        for kind in AssetType:
+            names += [name for name in self.ranking(self.probe(capability, kind)).order if name not in names]
+        return names
+
+    def unset(self, capability: Capability) -> list[str]:
+        """The settings whose lack keeps providers from `capability`: free keys first, then paid plans."""
+        keyless = [
+            one.facts for name, one in self.providers.items() if self.disabled(name).endswith("not set")
+        ]
+        lacking = [facts for facts in keyless if capability in facts.reach]
+        lacking.sort(key=lambda facts: facts.reach[capability].premium)
+        return [
+            f"{one.settings_prefix}_API_KEY" + (" (a paid plan)" if one.reach[capability].premium else "")
+            for one in lacking
+        ]
+
+    def probe(self, capability: Capability, kind: AssetType) -> Query:
+        """A question about no symbol in particular, to see who would be asked."""
+        now = self._clock()
+        return Query(capability, "", kind, Span(int(now), int(now) + 1), now)
+
+    def state(self, name: str) -> str:
+        """CLOSED, HALF_OPEN or OPEN; DISABLED for one that the operator has switched off or given no key."""
+        return "DISABLED" if self.disabled(name) else self.standings[name].state(self._clock()).value
+
+    def disabled(self, name: str) -> str:
+        """Why a provider is never asked, whatever the question; "" if it may be."""
+        if name in self.settings.providers_disabled:
+            return "PROVIDERS_DISABLED names it"
+        facts = self.providers[name].facts
+        lacks_key = facts.needs_key and not self.accounts[name].key
+        return f"{facts.settings_prefix}_API_KEY is not set" if lacks_key else ""
+
+    def _rules(self) -> Thresholds:
+        return Thresholds.of(self.settings)
+
+    def _candidate(self, name: str, query: Query) -> Candidate:
+        standing, now, capability = self.standings[name], self._clock(), query.capability
+        disabled = self.disabled(name)
+        cordon = None if disabled else standing.cordon(query, now)
+        return Candidate(
+            name=name,
+            reach=self.providers[name].facts.reach.get(capability),
+            state=standing.state_of(capability, now),
+            score=standing.score_of(capability, now).value,
+            on_trial=standing.track(capability).on_trial,
+            out=told(cordon) if cordon else disabled,
+            until=cordon.until if cordon else None,
+            last_resort=cordon is not None and cordon.yields is not None and now >= cordon.yields,
+        )
