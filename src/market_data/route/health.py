@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 SAMPLES = 20
 """The newest answers that count."""
+ERROR_SAMPLES = 8
+"""Those of them whose failures count: an outage must show after few calls, whatever was good before."""
 WINDOW_SECONDS = 300.0
 """How long an answer counts: a provider that nobody asked since is trusted again, and so found out again."""
 SLOWEST_MS = 5000.0
@@ -27,6 +29,13 @@ class Score:
     def value(self) -> float:
         """The weighted sum, 0 to 1."""
         return sum(weight * float(getattr(self, part)) for part, weight in WEIGHTS.items())
+
+    @property
+    def merit(self) -> float:
+        """The score as if no call had failed: what its good answers are worth, 0 to 1."""
+        if not self.errors:  # no good answer has shown anything yet
+            return Score(self.breaker, 1.0, 1.0, 1.0).value
+        return Score(self.breaker, self.latency / self.errors, 1.0, self.completeness / self.errors).value
 
 
 class _Answer(NamedTuple):
@@ -67,9 +76,10 @@ class Health:
         return len(self._answers)
 
     def error_rate(self, now: float) -> float:
-        """Share of failures among the answers that count; 0 without any."""
-        count = self.samples(now)
-        return sum(one.milliseconds is None for one in self._answers) / count if count else 0.0
+        """Share of failures among the newest ERROR_SAMPLES; 0 without any."""
+        self._forget_before(now - WINDOW_SECONDS)
+        newest = list(self._answers)[-ERROR_SAMPLES:]
+        return sum(one.milliseconds is None for one in newest) / len(newest) if newest else 0.0
 
     def latency(self, percentile: float, now: float) -> float | None:
         """A percentile (nearest rank) of the good answers' latency in ms; None without one."""

@@ -7,7 +7,7 @@ from market_data.provider import Query, Reach
 from market_data.route.breaker import State
 
 HANDICAP = 0.1
-"""How much better than the provider before it in the policy one must score to be asked first."""
+"""How much more merit than the provider before it in the policy one must have to be asked first."""
 FIT_FOR_HINT = 0.70
 """Score that a provider must have for a hint to be honoured."""
 
@@ -20,6 +20,7 @@ class Candidate:
     reach: Reach | None  # None: it does not have the capability
     state: State
     score: float
+    merit: float  # the score as if no call had failed
     on_trial: bool = False  # half open, and its one trial is under way
     out: str = ""  # why it must not be asked now (no key, refused, resting, unknown symbol); "" if it may
     until: float | None = None  # epoch seconds at which `out` is over, where that is known
@@ -55,9 +56,10 @@ def rank(
     """Order the candidates.
 
     First one that waits for its trial (where `trials` are wanted: they may cost a time-out), then the closed
-    ones by score, of which each place in the policy takes HANDICAP, so that health reorders the preference
-    only for a reason. The one of `hint` comes first while it is in good health. Those that the policy does
-    not name come after all that it names. "Everyone is out" is no dead end: the least bad one is tried.
+    ones by merit, of which each place in the policy takes HANDICAP: one that is slow, or lacks bars, falls
+    behind the next. Failures do not count here: they are the breaker's, which must see them. The one of
+    `hint` comes first while it is in good health. Those that the policy does not name come after all that it
+    names. "Everyone is out" is no dead end: the least bad one is tried.
     """
     fit: list[Candidate] = []
     excluded: list[Excluded] = []
@@ -75,7 +77,7 @@ def rank(
         return Ranking(tuple(one.name for one in fit), tuple(excluded))
     if not least_bad:
         return Ranking((), tuple(excluded))
-    tried = max(least_bad, key=lambda one: (one.out == "", one.score))
+    tried = min(least_bad, key=lambda one: (one.out != "", -one.score, one.name))
     return Ranking((tried.name,), tuple(one for one in excluded if one.name != tried.name), last_resort=True)
 
 
@@ -86,7 +88,7 @@ def _place(
     half_open = one.state is State.HALF_OPEN
     group = (0 if trials else 2) if half_open else 1
     hinted = one.name == hint and one.score >= FIT_FOR_HINT
-    return group, not hinted, HANDICAP * preference - one.score, preference, one.name
+    return group, not hinted, HANDICAP * preference - one.merit, preference, one.name
 
 
 def _closed_to_questions(one: Candidate) -> str:

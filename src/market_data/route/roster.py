@@ -95,11 +95,13 @@ class Roster:
         standing, now, capability = self.standings[name], self._clock(), query.capability
         disabled = self.disabled(name)
         cordon = None if disabled else standing.cordon(query, now)
+        score = standing.score_of(capability, now)
         return Candidate(
             name=name,
             reach=self.providers[name].facts.reach.get(capability),
             state=standing.state_of(capability, now),
-            score=standing.score_of(capability, now).value,
+            score=score.value,
+            merit=score.merit,
             on_trial=standing.track(capability).on_trial,
             out=told(cordon) if cordon else disabled,
             until=cordon.until if cordon else None,

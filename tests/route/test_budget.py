@@ -1,0 +1,131 @@
+"""Budgets: no stretch of a limit's length holds more than its calls, whoever makes them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from market_data.errors import StoreUnavailable
+from market_data.provider import Limit
+from market_data.route.budget import Budget, Spent
+from market_data.store.redis import open_redis
+
+pytestmark = pytest.mark.anyio
+
+
+class Hand:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    opened = open_redis(redis_url)
+    yield opened
+    await opened.aclose()
+
+
+async def test_a_call_is_spent_from_every_limit_or_from_none(redis: Redis) -> None:
+    clock = Hand()
+    budget, limits = Budget(redis, clock), [Limit(2, 1), Limit(3, 60)]
+    for _ in range(2):
+        assert isinstance(await budget.spend("p", limits, 0.0), Spent)
+    assert await budget.left("p", limits) == [0, 1]
+    assert await budget.spend("p", limits, 0.0) == 1.0
+    assert await budget.left("p", limits) == [0, 1]
+    clock.now += 1
+    assert isinstance(await budget.spend("p", limits, 0.0), Spent)
+    clock.now += 1
+    assert await budget.spend("p", limits, 0.0) == 58.0, "the tightest window says how long"
+
+
+async def test_without_limits_there_is_always_room(redis: Redis) -> None:
+    spent = await Budget(redis).spend("p", [], 1.0)
+    assert isinstance(spent, Spent)
+    await Budget(redis).settle(spent)
+
+
+async def test_a_call_counts_from_when_it_is_over_not_from_when_it_began(redis: Redis) -> None:
+    clock = Hand()
+    budget, limits = Budget(redis, clock), [Limit(1, 10)]
+    spent = await budget.spend("p", limits, hold=5.0)
+    assert isinstance(spent, Spent)
+    clock.now += 3
+    await budget.settle(spent)
+    clock.now += 9
+    assert await budget.spend("p", limits, hold=5.0) == 1.0
+
+
+async def test_a_call_that_is_never_settled_counts_as_late_as_it_can_have_come(redis: Redis) -> None:
+    clock = Hand()
+    budget, limits = Budget(redis, clock), [Limit(1, 10)]
+    await budget.spend("p", limits, hold=5.0)
+    clock.now += 14
+    assert not isinstance(await budget.spend("p", limits, hold=5.0), Spent)
+    clock.now += 1.001
+    assert isinstance(await budget.spend("p", limits, hold=5.0), Spent)
+
+
+async def test_replicas_that_spend_at_once_share_one_budget(redis: Redis, redis_url: str) -> None:
+    other = open_redis(redis_url)
+    budgets, limits = [Budget(redis), Budget(other)], [Limit(25, 3600)]
+    spent = await asyncio.gather(*(budgets[i % 2].spend("p", limits, 1.0) for i in range(100)))
+    assert sum(isinstance(one, Spent) for one in spent) == 25
+    assert await budgets[1].left("p", limits) == [0]
+    await other.aclose()
+
+
+async def test_providers_have_budgets_of_their_own(redis: Redis) -> None:
+    budget, limits = Budget(redis), [Limit(1, 60)]
+    assert isinstance(await budget.spend("p", limits, 0.0), Spent)
+    assert isinstance(await budget.spend("q", limits, 0.0), Spent)
+
+
+async def test_a_redis_that_is_not_there_is_told(servers_folder: Path) -> None:
+    redis = open_redis(f"unix://{servers_folder / 'nobody.sock'}")
+    with pytest.raises(StoreUnavailable):
+        await Budget(redis).spend("p", [Limit(1, 1)], 1.0)
+    await redis.aclose()
+
+
+@given(
+    limits=st.lists(
+        st.builds(Limit, st.integers(1, 5), st.integers(1, 20)),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda one: one.seconds,
+    ),
+    steps=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 3000)), min_size=1, max_size=40),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whenever_calls_arrive_no_window_ever_holds_too_many(
+    redis_url: str, limits: list[Limit], steps: list[tuple[int, int]]
+) -> None:
+    """Each step waits, spends, and if it may, the call arrives at any moment until it is settled."""
+
+    async def run() -> list[float]:
+        redis, clock = open_redis(redis_url), Hand()
+        await redis.flushall()
+        budget, arrived, under_way = Budget(redis, clock), list[float](), list[tuple[float, Spent]]()
+        for pause, flight in steps:
+            clock.now += pause / 1000
+            for ends, spent in [one for one in under_way if one[0] <= clock.now]:
+                under_way.remove((ends, spent))
+                await budget.settle(spent)
+            spent_or_wait = await budget.spend("p", limits, hold=3.0)
+            if isinstance(spent_or_wait, Spent):
+                under_way.append((clock.now + flight / 1000, spent_or_wait))
+                arrived.append(clock.now + flight / 1000)
+        await redis.aclose()
+        return sorted(arrived)
+
+    arrived = asyncio.run(run())
+    for limit in limits:
+        for first, later in zip(arrived, arrived[limit.calls :], strict=False):
+            assert later - first >= limit.seconds - 0.002, f"{limit} was exceeded"
