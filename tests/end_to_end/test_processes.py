@@ -112,7 +112,7 @@ def simulators(parent: int) -> list[int]:
 
 def _processes() -> Iterator[tuple[int, int, str]]:
     """Each process's pid, its parent's, and its command line."""
-    words = [shutil.which("ps") or "ps", "-axo", "pid=,ppid=,command="]
+    words = [shutil.which("ps") or "ps", "-axwwo", "pid=,ppid=,command="]
     for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines():
         pid, parent, *command = line.split(maxsplit=2)
         yield int(pid), int(parent), command[0] if command else ""

@@ -72,7 +72,6 @@ async def write(connection: Connection, told: Told) -> list[KnownBar]:
     )
     origin = {
         "provider": told.provider,
-        "as_of": as_of,
         "adjustment": told.adjustment.value,
         "volume_scope": told.volume_scope.value,
     }

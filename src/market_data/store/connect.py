@@ -17,8 +17,13 @@ CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
 
-_OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError)
-# OSError includes TimeoutError: a statement over its time is an outage too
+_OUTAGES = (
+    OSError,  # includes TimeoutError: a statement over its time is an outage too
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # starting, stopping, or somebody ended the statement
+    asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
+)
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only

@@ -1,6 +1,8 @@
 -- Writes the bars of one answer; returns those that are new or changed, as they now stand.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
 -- (a correction): what a second provider thinks of it is an opinion, not a correction.
+-- A value is known from no earlier moment than the one before it, though the clocks of two replicas differ: else
+-- two values of a bar would have been known at once.
 WITH told AS (
     SELECT $1::text AS symbol, $2::text AS interval, $3::text AS provider, $4::timestamptz AS as_of,
            $5::text AS adjustment, $6::text AS volume_scope, bar.*
@@ -8,7 +10,7 @@ WITH told AS (
                 $13::boolean[])
          AS bar (ts, open, high, low, close, volume, partial)
 ), changed AS (
-    SELECT known.*, told.as_of AS superseded_at,
+    SELECT known.*, greatest(known.as_of, told.as_of) AS superseded_at,
            told.open AS new_open, told.high AS new_high, told.low AS new_low, told.close AS new_close,
            told.volume AS new_volume,
            CASE WHEN told.partial THEN 'partial' WHEN known.status = 'partial' THEN 'final'
@@ -33,12 +35,13 @@ WITH told AS (
 ), corrected AS (
     UPDATE {table} AS bar
     SET open = new_open, high = new_high, low = new_low, close = new_close, volume = new_volume,
-        provider = $3, as_of = $4, status = new_status, revision = bar.revision + 1,
+        provider = $3, as_of = superseded_at, status = new_status, revision = bar.revision + 1,
         adjustment = $5, volume_scope = $6
     FROM changed
     WHERE bar.symbol = changed.symbol AND bar.interval = changed.interval AND bar.ts = changed.ts
       AND bar.adjustment = changed.adjustment
-    RETURNING bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.status, bar.revision
+    RETURNING bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.as_of, bar.status,
+              bar.revision
 ), added AS (
     INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
                          adjustment, volume_scope)
@@ -46,6 +49,6 @@ WITH told AS (
            CASE WHEN partial THEN 'partial' ELSE 'final' END, adjustment, volume_scope
     FROM told
     ON CONFLICT ({key}) DO NOTHING
-    RETURNING ts, open, high, low, close, volume, status, revision
+    RETURNING ts, open, high, low, close, volume, as_of, status, revision
 )
 SELECT * FROM added UNION ALL SELECT * FROM corrected ORDER BY ts
