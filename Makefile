@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8001
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test bench docs lock clean
+.PHONY: help demo serve check format test soak bench docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ format: $(VENV)/.dev ## Put the code into its format
 test: $(VENV)/.dev ## Pass every test
 	@echo "== tests: every server that they need is started and stopped by themselves"
 	@$(BIN)/pytest -n auto --dist loadscope
+
+soak: $(VENV)/.dev ## Pass the tests that take minutes
+	@$(BIN)/pytest -m soak -rP
 
 bench: $(VENV)/.dev ## Print the figures of docs/measurements.md
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

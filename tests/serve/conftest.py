@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from market_data.providers import discover
 from market_data.serve.app import build
 from market_data.serve.parts import Parts
 from market_data.serve.server import address, answer, listen
-from market_data.settings import read
+from market_data.settings import Configuration, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
 from market_data.stream import Stream
@@ -46,10 +47,14 @@ def at(text: str) -> int:
 
 @dataclass
 class Clock:
+    """Stands still until it is turned, or runs `pace` times as fast as the world's."""
+
     now: float
+    pace: float = 0.0
+    started: float = field(default_factory=time.monotonic)
 
     def __call__(self) -> float:
-        return self.now
+        return self.now + (time.monotonic() - self.started) * self.pace
 
 
 @dataclass(frozen=True)
@@ -152,9 +157,9 @@ async def serving(postgres_url: str, redis_url: str) -> AsyncIterator[Serving]:
     """Starts services: `await serving(LOCAL_SWEEP_ENABLED="true")`; all stop when the test ends."""
     async with AsyncExitStack() as stack:
 
-        async def served(now: str = NOW, stores: Stores | None = None, **settings: str) -> Served:
+        async def served(clock: Clock | None = None, stores: Stores | None = None, **settings: str) -> Served:
             at_stores = stores or Stores(postgres_url, redis_url)
-            return await stack.enter_async_context(_serving(now, at_stores, settings))
+            return await stack.enter_async_context(_serving(clock or Clock(at(NOW)), at_stores, settings))
 
         yield served
 
@@ -168,13 +173,17 @@ async def served(serving: Serving) -> Served:
 
 
 @asynccontextmanager
-async def _serving(now: str, stores: Stores, settings: dict[str, str]) -> AsyncIterator[Served]:
-    clock = Clock(float(at(now)))
+async def _serving(clock: Clock, stores: Stores, settings: dict[str, str]) -> AsyncIterator[Served]:
     async with AsyncExitStack() as stack:
         plans = dict.fromkeys(discover(), Plan.UNLIMITED)
         simulator = await stack.enter_async_context(await start(SimulatorConfig(plans=plans), clock))
         environment = {"LOCAL_SWEEP_ENABLED": "false", **_accounts(simulator), **settings}
-        parts = await stack.enter_async_context(service(read(environment, dotenv=None), stores, clock=clock))
+
+        def reread(over: Mapping[str, str]) -> Configuration:
+            return read({**environment, **over}, dotenv=None)
+
+        running = service(reread({}), stores, reread=reread, clock=clock)
+        parts = await stack.enter_async_context(running)
         listener = stack.enter_context(listen("127.0.0.1", 0))
         answering = asyncio.create_task(answer(build(parts), listener))
 

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,7 +77,9 @@ def _has_token(connection: _Connection, parts: Parts) -> bool:
 def _from_here(connection: _Connection) -> bool:
     """Whether it comes from the loopback address, and from no proxy and no web page."""
     client = connection.client
-    if client is None or not ip_address(client.host.partition("%")[0]).is_loopback:
+    address = ip_address(client.host.partition("%")[0]) if client else None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if address is None or not (mapped or address).is_loopback:
         return False
     headers = connection.headers
     if "x-forwarded-for" in headers or "forwarded" in headers:

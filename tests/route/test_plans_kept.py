@@ -1,0 +1,115 @@
+"""Three replicas over one Redis, restarted now and then: no provider is asked more than its plan allows."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from market_data.errors import ProviderFault, StoreUnavailable
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.span import Span
+from market_data.provider import Query
+from market_data.providers import discover
+from market_data.route.budget import Budget
+from market_data.route.call import NoRoom, OutOfTime
+from market_data.route.router import Router
+from market_data.settings import InForce, read
+from market_data.simulate import Running, SimulatorConfig, paced, start
+from market_data.simulate.clock import Clock
+from market_data.simulate.meter import Calls
+from market_data.store.embedded import EmbeddedValkey
+from market_data.store.redis import open_redis
+from market_data.transport import Transport
+from market_data.wiring import routing
+
+pytestmark = pytest.mark.anyio
+
+PACE = 240.0
+"""Times as fast as the world: a day takes six minutes."""
+BEGIN = 1_719_878_400.0
+"""2 July 2024, 00:00 UTC."""
+REPLICAS = 3
+ASKING = {"finnhub": Capability.QUOTES_L1, "yahoo": Capability.BARS_1M, "alphavantage": Capability.EOD}
+"""What is asked of each provider, as fast as its budget gives."""
+RESTART_SECONDS = 2.0
+"""A replica lives so long."""
+IN_FLIGHT = 600.0
+"""Seconds of the simulated clock that a call may take: 2.5 s of the world's."""
+
+
+async def ask_on_and_on(router: Router, name: str, clock: Clock) -> None:
+    while True:
+        now = clock()
+        query = Query(ASKING[name], "AAPL", AssetType.EQUITY, Span(int(now) - 600, int(now)), now)
+        try:
+            await router.caller.ask(name, query, now + IN_FLIGHT, {})
+        except NoRoom as full:
+            await asyncio.sleep(min(full.seconds / PACE, 0.05))
+        except (ProviderFault, StoreUnavailable, OutOfTime):
+            await asyncio.sleep(0.01)
+
+
+async def replica(in_force: InForce, redis_url: str, until: float, clock: Clock) -> None:
+    """One replica that asks every provider twice at once, and is cut off and started again until the end."""
+    while time.monotonic() < until:
+        redis = open_redis(redis_url)
+        async with Transport() as transport:
+            router = routing(in_force, transport, Budget(redis, clock), tell=lambda _: None, clock=clock)
+            asking = [
+                asyncio.create_task(ask_on_and_on(router, name, clock)) for name in ASKING for _ in (1, 2)
+            ]
+            await asyncio.sleep(min(RESTART_SECONDS, max(until - time.monotonic(), 0)))
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def market(clock: Clock) -> AsyncIterator[tuple[Running, InForce]]:
+    """The simulator with everybody's free plan, and settings that ask it; limits are the providers' own."""
+    async with await start(SimulatorConfig(), clock) as simulator:
+        settings = {"CALL_TIMEOUT_SEC": "120"}
+        for name in ASKING:
+            prefix = discover()[name].facts.settings_prefix
+            settings |= {f"{prefix}_BASE_URL": simulator.base_urls[name], f"{prefix}_API_KEY": "hunter2"}
+        yield simulator, InForce(read(settings, dotenv=None))
+
+
+async def counted(folder: Path, seconds: float) -> dict[str, Calls]:
+    """The simulator's count of calls after so many seconds of the world, Valkey restarted in the middle."""
+    clock = paced(BEGIN, PACE)
+    valkey = EmbeddedValkey(folder)
+    async with market(clock) as (simulator, in_force):
+        await asyncio.to_thread(valkey.__enter__)
+        try:
+            until = time.monotonic() + seconds
+            replicas = [
+                asyncio.create_task(replica(in_force, valkey.url, until, clock)) for _ in range(REPLICAS)
+            ]
+            await asyncio.sleep(seconds / 2)
+            await asyncio.to_thread(valkey.__exit__, None, None, None)
+            await asyncio.to_thread(valkey.__enter__)
+            await asyncio.gather(*replicas)
+            return {name: simulator.calls[name] for name in ASKING}
+        finally:
+            await asyncio.to_thread(valkey.__exit__, None, None, None)
+
+
+async def test_half_an_hour_keeps_every_plan(servers_folder: Path) -> None:
+    calls = await counted(servers_folder / "half", 7.5)
+    assert {name: one.over_plan for name, one in calls.items()} == dict.fromkeys(ASKING, 0)
+    assert calls["alphavantage"].asked == 25
+    assert calls["finnhub"].asked > 20 * 60 / 4, "it was asked in earnest"
+
+
+@pytest.mark.soak
+async def test_a_day_keeps_every_plan(servers_folder: Path) -> None:
+    calls = await counted(servers_folder / "day", 86_400 / PACE)
+    for name, one in calls.items():
+        print(f"{name}: {one.asked} calls in 24 h, {one.over_plan} over the plan")  # noqa: T201
+    assert {name: one.over_plan for name, one in calls.items()} == dict.fromkeys(ASKING, 0)
