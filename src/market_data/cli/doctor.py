@@ -149,7 +149,11 @@ async def _providers(configuration: Configuration, *, ask: bool) -> list[Finding
                 for name, one in providers.items()
             )
         )
-    return [finding for findings in found for finding in findings]
+    return [finding for findings in found for finding in findings] + [
+        Finding(area="terms", name=name, ok=True, found=one.facts.terms)
+        for name, one in providers.items()
+        if known[name].key or not one.facts.needs_key
+    ]
 
 
 async def _provider(
