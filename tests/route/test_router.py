@@ -1,6 +1,7 @@
 """The router over three simulated providers: who answers, who was passed over, and what it cost."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -34,10 +35,13 @@ THREE = ("finnhub", "yahoo", "alphavantage")
 
 @dataclass
 class Hand:
+    """A clock that is turned by hand, or runs since a moment of `time.monotonic`."""
+
     now: float
+    runs_since: float | None = None
 
     def __call__(self) -> float:
-        return self.now
+        return self.now + (0.0 if self.runs_since is None else time.monotonic() - self.runs_since)
 
 
 @dataclass(frozen=True)
@@ -269,6 +273,20 @@ async def test_a_slow_provider_is_put_behind_a_quick_one(routed: Routing) -> Non
     one.fault("finnhub", Fault.LATENCY, 2500)
     assert [(await one.ask()).provider for _ in range(2)] == ["finnhub", "yahoo"]
     assert one.state("finnhub") is State.CLOSED
+
+
+async def test_two_that_hang_leave_time_for_the_third_within_the_deadline(routed: Routing) -> None:
+    one = await routed(CALL_TIMEOUT_SEC="10")
+    for provider in ("finnhub", "yahoo"):
+        one.fault(provider, Fault.HANG)
+    one.clock.runs_since = time.monotonic()
+    started = time.monotonic()
+    now = int(NOW)
+    query = Query(Capability.QUOTES_L1, "AAPL", AssetType.EQUITY, Span(now, now + 1), NOW)
+    answered = await one.router.ask(query, NOW + 3)
+    assert answered.provider == "alphavantage"
+    assert time.monotonic() - started < 3
+    assert [said.code for said in answered.before] == ["unavailable", "unavailable"]
 
 
 async def test_a_cancelled_call_says_nothing_of_the_provider(routed: Routing) -> None:
