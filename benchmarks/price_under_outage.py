@@ -66,6 +66,16 @@ async def finished(*words: str, environment: dict[str, str]) -> None:
     assert await process.wait() == 0
 
 
+async def idle(session: aiohttp.ClientSession, url: str) -> None:
+    """Wait until the daily bars of all symbols, which are due at once, are there."""
+    quiet = 0
+    while quiet < 20:
+        async with session.get(f"{url}/stats/cadence") as reply:
+            depths = (await reply.json())["queue_depth"]
+        quiet = quiet + 1 if sum(depths.values()) <= 2 else 0
+        await asyncio.sleep(0.5)
+
+
 async def asked(session: aiohttp.ClientSession, url: str, symbols: list[str]) -> np.ndarray:
     """Milliseconds of each answer."""
     times = []
@@ -105,6 +115,7 @@ async def main() -> None:
             served(simulator, folder) as url,
             aiohttp.ClientSession() as session,
         ):
+            await idle(session, url)
             fresh = iter(SYMBOLS)
             await asked(session, url, list(itertools.islice(fresh, 50)))
             normal = shown("normal", await asked(session, url, list(itertools.islice(fresh, QUESTIONS))))

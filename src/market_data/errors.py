@@ -2,7 +2,8 @@
 
 MarketDataError
   ProviderFault    ask the next provider, and …
-    Unavailable      … count it against health            (network, time-out, 5xx)
+    Unavailable      … count it against health            (network, 5xx)
+      TimedOut       … if it had a fair time to answer
     Malformed        … count it, keep the payload         (garbage, schema broke)
     Throttled        … leave it alone until retry_after   (429, quota text in a 200)
     Unsupported      … skip it for this series            (unknown symbol, no such interval, beyond its depth)
@@ -37,6 +38,10 @@ class Unavailable(ProviderFault):
     """The provider did not answer in time, or answered that it is broken."""
 
     code = "unavailable"
+
+
+class TimedOut(Unavailable):
+    """The provider did not answer within the time that it was given."""
 
 
 class Malformed(ProviderFault):

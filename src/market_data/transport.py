@@ -14,7 +14,7 @@ from curl_cffi.requests import Response as BrowserResponse
 from curl_cffi.requests.exceptions import RequestException, Timeout
 from yarl import URL
 
-from market_data.errors import Malformed, Unavailable
+from market_data.errors import Malformed, TimedOut, Unavailable
 from market_data.provider import Lane, Request, Response
 
 LARGEST_BODY = 32 * 1024 * 1024
@@ -140,8 +140,8 @@ def _lowered(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers}
 
 
-def _too_late(seconds: float) -> Unavailable:
-    return Unavailable(f"no answer within {seconds:g} s")
+def _too_late(seconds: float) -> TimedOut:
+    return TimedOut(f"no answer within {seconds:g} s")
 
 
 def _failed(error: Exception) -> Unavailable:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from market_data.errors import Malformed, ProviderFault, StoreUnavailable
+from market_data.errors import Malformed, ProviderFault, StoreUnavailable, TimedOut
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
@@ -17,6 +17,8 @@ from market_data.transport import Transport, redact
 
 LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""
+FAIR_SECONDS = 1.0
+"""A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
 FUTURE_SECONDS = 60.0
 """A quote may be so far ahead of our clock: clocks differ."""
 
@@ -79,11 +81,15 @@ class Caller:
         spent = await self._budget.spend(name, account.limits, self._time_left(deadline))
         if not isinstance(spent, Spent):
             raise NoRoom(spent)
-        started = perf_counter()
+        started, given = perf_counter(), self._time_left(deadline)
         try:
-            response = await self._transport.send(request, provider.facts.lane, self._time_left(deadline))
+            response = await self._transport.send(request, provider.facts.lane, given)
             answer = _parsed(provider, query, response)
         except ProviderFault as fault:
+            if isinstance(fault, TimedOut) and given < min(
+                FAIR_SECONDS, self._roster.settings.call_timeout_sec
+            ):
+                raise OutOfTime from None  # its call stays held: it may still arrive
             self._note(name, query, _redacted(fault, account), started)
             await self._settle(spent)
             raise fault from None

@@ -51,7 +51,7 @@ def tell(event: Event) -> None:
     level, text = _LINES[type(event)]
     if isinstance(event, ProviderAsked) and event.code != "ok":
         level, text = logging.WARNING, "Provider failed"
-    if isinstance(event, JobFinished) and event.outcome != "done":
+    if isinstance(event, JobFinished) and event.outcome not in {"done", "expired"}:
         level = logging.ERROR if event.outcome == "failed" else logging.WARNING
     logger = structlog.get_logger()
     if not logger.is_enabled_for(level):  # most are not: at a bar's pace, making the fields would cost
