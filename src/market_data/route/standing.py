@@ -68,12 +68,10 @@ class Standing:
         return self.track(capability).state(now, self._rules())
 
     def score(self, now: float) -> Score:
-        """The worst score of what it has been asked for, with an open breaker while its key is refused."""
+        """The worst score of what it has been asked for; 0 while its key is refused."""
         tracks = self.tracks.values() or (Track(),)
         worst = min((one.score(now, self._rules()) for one in tracks), key=lambda score: score.value)
-        if self._key_refused(now):
-            return Score(State.OPEN.part, worst.latency, worst.errors, worst.completeness)
-        return worst
+        return Score(0.0, 0.0, 0.0, 0.0) if self._key_refused(now) else worst
 
     def score_of(self, capability: Capability, now: float) -> Score:
         """The score of one capability."""

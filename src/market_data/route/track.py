@@ -21,8 +21,9 @@ class Track:
         return self._breaker.state
 
     def score(self, now: float, rules: Thresholds) -> Score:
-        """The health score at `now`."""
-        return self.health.score(self.state(now, rules).part, now)
+        """The health score at `now`. What opened the breaker counts until a trial has shown otherwise."""
+        state = self.state(now, rules)
+        return self.health.score(state.part, now if state is State.CLOSED else self._breaker.since)
 
     def answered(self, milliseconds: float, now: float, rules: Thresholds) -> None:
         """Note an answer."""
