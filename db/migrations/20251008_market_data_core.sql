@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS symbol_universe (
     updated_at  timestamptz NOT NULL DEFAULT now()
 );
 
+-- Before its first and after its last day of trading nothing is missing; NULL: not known.
+ALTER TABLE symbol_universe ADD COLUMN IF NOT EXISTS listed date;
+ALTER TABLE symbol_universe ADD COLUMN IF NOT EXISTS delisted date;
+
 CREATE TABLE IF NOT EXISTS universe_versions (
     version_tag text PRIMARY KEY,
     source_meta jsonb NOT NULL DEFAULT '{}'::jsonb,
@@ -44,6 +48,9 @@ CREATE TABLE IF NOT EXISTS candles_intraday (
     volume_scope text NOT NULL DEFAULT 'unknown' CHECK (volume_scope IN ('consolidated', 'venue', 'unknown')),
     PRIMARY KEY (symbol, interval, ts)
 );
+
+-- A scan looks at all series of a session at once, where the key would lead through each of them.
+CREATE INDEX IF NOT EXISTS candles_intraday_ts ON candles_intraday USING brin (ts) WITH (pages_per_range = 32);
 
 -- Bars of whole sessions; ts is 00:00 UTC of the session's date. Raw and adjusted prices are rows of their own.
 CREATE TABLE IF NOT EXISTS candles_daily (
@@ -147,6 +154,20 @@ CREATE TABLE IF NOT EXISTS backfill_jobs (
     CHECK (start_ts < end_ts)
 );
 CREATE INDEX IF NOT EXISTS backfill_jobs_claim ON backfill_jobs (tier, end_ts DESC) WHERE status = 'queued';
+CREATE INDEX IF NOT EXISTS backfill_jobs_running ON backfill_jobs (lease_until) WHERE status = 'running';
+CREATE INDEX IF NOT EXISTS backfill_jobs_series ON backfill_jobs (symbol, interval) WHERE status <> 'done';
+
+-- Spans in which able providers agree that nothing traded. A bar that arrives there all the same counts first.
+CREATE TABLE IF NOT EXISTS vacancies (
+    symbol    text NOT NULL,
+    interval  text NOT NULL,
+    start_ts  timestamptz NOT NULL,
+    end_ts    timestamptz NOT NULL,     -- exclusive
+    providers text[] NOT NULL,          -- who agreed
+    as_of     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (symbol, interval, start_ts, end_ts),
+    CHECK (start_ts < end_ts)
+);
 
 -- Bars built from 1m bars. TimescaleDB has continuous aggregates of these names instead.
 DO $$

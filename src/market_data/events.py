@@ -84,6 +84,36 @@ class MessagesDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class GapsFound:
+    """So many gaps were found that no backfill covered."""
+
+    interval: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillsQueued:
+    """So many backfills of a tier were added to the ledger."""
+
+    tier: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillEnded:
+    """An attempt of a backfill ended: `status` is "done", "queued" (it is tried again) or "dead"."""
+
+    id: int
+    tier: str
+    symbol: str
+    status: str
+    attempt: int
+    vacant: int  # spans in which nothing had traded
+    milliseconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -100,6 +130,9 @@ Event = (
     | Skipped
     | Published
     | MessagesDropped
+    | GapsFound
+    | BackfillsQueued
+    | BackfillEnded
     | LoopFailed
 )
 Tell = Callable[[Event], None]

@@ -115,6 +115,26 @@ class Settings(BaseModel):
     tier_maxs: TierMaxs = Field({Tier.T0: 1200, Tier.T1: 3000}, description="Most instruments of a tier.")
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
+    backfill_batch_size: int = Field(5000, ge=1, le=100_000, description="Rows in one backfill write.")
+    backfill_max_concurrency_t0: int = Field(
+        4, ge=0, le=64, description="Backfills of T0 at once, a replica."
+    )
+    backfill_max_concurrency_t1: int = Field(
+        2, ge=0, le=64, description="Backfills of T1 at once, a replica."
+    )
+    backfill_max_concurrency_t2: int = Field(
+        1, ge=0, le=64, description="Backfills of T2 at once, a replica."
+    )
+    backfill_max_queue_t0: int = Field(20_000, ge=0, description="Backfills of T0 that may wait.")
+    backfill_max_queue_t1: int = Field(20_000, ge=0, description="Backfills of T1 that may wait.")
+    backfill_max_queue_t2: int = Field(40_000, ge=0, description="Backfills of T2 that may wait.")
+    backfill_dispatch_rate_per_sec: float = Field(
+        2.0, gt=0, le=1000, description="Backfills that a replica starts in a second, at most."
+    )
+    backfill_chunk_minutes: int = Field(
+        1440, ge=1, le=10_080, description="Minutes in one backfill of 1m bars, at most."
+    )
+
     breaker_demote_threshold: float = Field(
         0.55, ge=0, le=1, description="Health below which a breaker opens."
     )
@@ -145,6 +165,14 @@ class Settings(BaseModel):
     def cadence(self, tier: Tier) -> Mapping[Capability, int]:
         """Seconds between fetches of a tier's instruments, by capability."""
         return {Tier.T0: self.cadence_t0, Tier.T1: self.cadence_t1, Tier.T2: self.cadence_t2}[tier]
+
+    def backfill_concurrency(self, tier: Tier) -> int:
+        """Backfills of a tier at once."""
+        return int(getattr(self, f"backfill_max_concurrency_{tier.lower()}"))
+
+    def backfill_max_queue(self, tier: Tier) -> int:
+        """Backfills of a tier that may wait."""
+        return int(getattr(self, f"backfill_max_queue_{tier.lower()}"))
 
 
 class Configuration(BaseModel):

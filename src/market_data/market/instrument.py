@@ -43,3 +43,5 @@ class Instrument:
     asset_type: AssetType
     tier: Tier
     active: bool = True
+    listed: int | None = None  # 00:00 UTC of its first day of trading, epoch seconds; None: not known
+    delisted: int | None = None  # 00:00 UTC of the day after its last

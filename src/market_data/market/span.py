@@ -86,3 +86,9 @@ def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
         if start < span.end:
             left.append(Span(start, span.end))
     return left
+
+
+def common(one: Iterable[Span], other: Iterable[Span]) -> list[Span]:
+    """The time that both cover, as disjoint spans in order."""
+    whole = list(one)
+    return subtract(whole, subtract(whole, other))

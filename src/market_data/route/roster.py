@@ -59,6 +59,29 @@ class Roster:
             names += [name for name in self.ranking(self.probe(capability, kind)).order if name not in names]
         return names
 
+    def could(self, query: Query) -> list[str]:
+        """The providers that could answer `query` for good, even if they are out at this moment.
+
+        Not those that lack it, whose plan or key was refused, or for whom its bars are not settled yet.
+        """
+        return [
+            name
+            for name in self.providers
+            if not self.disabled(name) and self._reaches(name, query) and not self._barred(name, query)
+        ]
+
+    def _reaches(self, name: str, query: Query) -> bool:
+        reach = self.providers[name].facts.reach.get(query.capability)
+        return (
+            reach is not None
+            and query.asset_type in reach.asset_types
+            and (reach.depth is None or query.span.start >= query.now - reach.depth)
+            and query.span.end + reach.delay <= query.now
+        )
+
+    def _barred(self, name: str, query: Query) -> bool:
+        return self.standings[name].barred(query, self._clock())
+
     def unset(self, capability: Capability) -> list[str]:
         """The settings whose lack keeps providers from `capability`: free keys first, then paid plans."""
         keyless = [

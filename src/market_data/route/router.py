@@ -1,7 +1,7 @@
 """Asks the best provider, then the next: one call to `ask` either answers or says what everyone said."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -47,19 +47,26 @@ class Router:
         self.roster.standings[provider].track(capability).health.completed(share, self._clock())
 
     async def ask(
-        self, query: Query, deadline: float, *, hint: str | None = None, trials: bool = True
+        self,
+        query: Query,
+        deadline: float,
+        *,
+        hint: str | None = None,
+        trials: bool = True,
+        without: Iterable[str] = (),
     ) -> Answered:
         """The first answer that a ranked provider gives before `deadline` (the clock's epoch seconds).
 
         One that has no bars there is not believed at once: the next may have some, and if none has, the
         first empty answer counts. A provider that failed is not asked again. Where only a budget or a rest
         stands in the way, it is waited for. `hint` names a provider to be preferred while it is in good
-        health. Without `trials` one that waits for its trial comes last: nobody who waits should pay for it.
+        health, `without` those that are not asked. Without `trials` one that waits for its trial comes last:
+        nobody who waits should pay for it.
 
         Raises NoProvider with every provider's reason, StoreUnavailable if the shared budgets cannot be
         reached.
         """
-        so_far = _SoFar()
+        so_far = _SoFar(asked=set(without))
         while True:
             asked_before = len(so_far.asked)
             so_far.waits.clear()

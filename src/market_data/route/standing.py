@@ -87,6 +87,11 @@ class Standing:
         )
         return next((one for one in found if one is not None and now < one.until), None)
 
+    def barred(self, query: Query, now: float) -> bool:
+        """Whether it was refused, or does not have the series: more than a rest."""
+        cordon = self.cordon(query, now)
+        return cordon is not None and cordon is not self._rest
+
     def readmit(self, now: float) -> None:
         """Try again at once what was refused or failed: the configuration has been read again."""
         self._refused.clear()

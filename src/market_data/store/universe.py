@@ -35,4 +35,6 @@ async def put(database: Database, instruments: Iterable[Instrument]) -> int:
 
 def _instrument(row: asyncpg.Record) -> Instrument:
     kind, tier = AssetType(row["asset_type"]), Tier(row["tier"])
-    return Instrument(row["symbol"], row["exchange"], kind, tier, row["active"])
+    return Instrument(
+        row["symbol"], row["exchange"], kind, tier, row["active"], row["listed"], row["delisted"]
+    )

@@ -1,2 +1,4 @@
 -- One instrument.
-SELECT symbol, exchange, asset_type, tier, active FROM symbol_universe WHERE symbol = $1
+SELECT symbol, exchange, asset_type, tier, active,
+       extract(epoch FROM listed)::bigint AS listed, extract(epoch FROM delisted + 1)::bigint AS delisted
+FROM symbol_universe WHERE symbol = $1

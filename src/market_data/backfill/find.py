@@ -1,0 +1,180 @@
+"""Finds gaps: sessions less bars less vacancies. Nothing is remembered but the bars themselves."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from market_data.backfill.plan import chunks, longest_chunk
+from market_data.calendar import MarketHours, hours_of
+from market_data.events import BackfillsQueued, GapsFound, Tell
+from market_data.market.capability import Capability
+from market_data.market.instrument import Instrument, Tier
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.settings import InForce, Settings
+from market_data.store import gaps, ledger, universe
+from market_data.store.connect import Connection, Database
+from market_data.store.gaps import Places
+from market_data.store.ledger import Backfill, New
+
+SETTLED_SECONDS = {Interval.M1: 120, Interval.D1: 5 * 3600}
+"""Seconds after its end at which a bar that is not there is missing: settled everywhere, and fetched for."""
+HISTORY_DAYS = {Interval.M1: 5, Interval.D1: 100}
+"""How far back a scan looks, in days."""
+
+FOREVER = 2**40
+"""Epoch seconds after every bar."""
+
+
+@dataclass(slots=True)
+class Finder:
+    """Looks for gaps and queues a backfill for each."""
+
+    database: Database
+    in_force: InForce
+    tell: Tell
+    clock: Callable[[], float]
+    _walk: int = field(default=0)
+
+    async def scan(self) -> int:
+        """Look at the running session of every series, and at one older one, a different one at each call.
+
+        Returns how many backfills were queued. Raises StoreUnavailable.
+        """
+        now = self.clock()
+        instruments = await universe.load(self.database)
+        self._walk += 1
+        made = 0
+        for hours, members in _by_hours(instruments).items():
+            minutely = [one for one in members if Capability.BARS_1M in self._cadence(one)]
+            for session in self._sessions(hours, now):
+                made += await self._scan_minutes(session, minutely, now)
+            daily = [one for one in members if Capability.EOD in self._cadence(one)]
+            made += await self._scan_days(hours, daily, now)
+        return made
+
+    async def series(self, instrument: Instrument, interval: Interval, span: Span) -> list[Backfill]:
+        """Look at one series; returns the backfills that were queued."""
+        places = expected(instrument, interval, span, self.clock())
+        return await self._queue(interval, [(instrument, one) for one in places])
+
+    def _cadence(self, one: Instrument) -> Mapping[Capability, int]:
+        return self.in_force.settings.cadence(one.tier)
+
+    def _sessions(self, hours: MarketHours, now: float) -> list[Span]:
+        """The newest session as far as it is settled, and one older one."""
+        cutoff = settled_before(Interval.M1, hours, now)
+        back = Span(cutoff - HISTORY_DAYS[Interval.M1] * 86_400, cutoff)
+        settled = [one.overlap(back) for one in hours.regular.sessions(back)]
+        sessions = [one for one in settled if one is not None][::-1]
+        return sessions[:1] + sessions[1:][self._walk % max(len(sessions) - 1, 1) :][:1]
+
+    async def _scan_minutes(self, session: Span, members: Sequence[Instrument], now: float) -> int:
+        known = {one.symbol: one for one in members}
+        if not known:
+            return 0
+        full = session.seconds // Interval.M1.seconds
+        lacking = await gaps.short(self.database, list(known), session, full)
+        places = [
+            (known[symbol], one)
+            for symbol in lacking
+            for one in expected(known[symbol], Interval.M1, session, now)
+        ]
+        return len(await self._queue(Interval.M1, places))
+
+    async def _scan_days(self, hours: MarketHours, members: Sequence[Instrument], now: float) -> int:
+        cutoff = settled_before(Interval.D1, hours, now)
+        back = Span(cutoff - HISTORY_DAYS[Interval.D1] * 86_400, cutoff)
+        places = [(one, day) for one in members for day in expected(one, Interval.D1, back, now)]
+        return len(await self._queue(Interval.D1, places))
+
+    async def _queue(self, interval: Interval, places: Sequence[tuple[Instrument, Span]]) -> list[Backfill]:
+        """Queue what is missing of these places, in the transaction that finds it missing."""
+        if not places:
+            return []
+        tiers = {one.symbol: one.tier for one, _ in places}
+        longest = longest_chunk(interval, self.in_force.settings.backfill_chunk_minutes)
+        async with self.database.transaction() as connection:
+            await ledger.lock(connection)
+            lacking = await missing(connection, interval, [(one.symbol, span) for one, span in places])
+            if not lacking:
+                return []
+            unfinished = await ledger.unfinished(connection, sorted(lacking), interval)
+            new: list[New] = []
+            wider: list[tuple[int, Span]] = []
+            for symbol, spans in lacking.items():
+                found = chunks(spans, unfinished.get(symbol, ()), interval, longest)
+                new += [New(symbol, span, tiers[symbol]) for span in found.new]
+                wider += found.wider
+            room = await ledger.depths(connection)
+            new = _within_caps(
+                new, {tier: depth.queued for tier, depth in room.items()}, self.in_force.settings
+            )
+            if wider:
+                await ledger.widen(connection, wider)
+            added = await ledger.add(connection, interval, new) if new else []
+        self.tell(GapsFound(interval, len(new) + len(wider)))
+        for tier in {one.tier for one in new}:
+            self.tell(BackfillsQueued(tier, sum(one.tier is tier for one in new)))
+        return added
+
+
+def expected(instrument: Instrument, interval: Interval, span: Span, now: float) -> list[Span]:
+    """Where `span` should be full by now: the settled part of each session, while the instrument is listed.
+
+    Of 1d bars, the days.
+    """
+    hours = hours_of(instrument.exchange, instrument.asset_type)
+    listed = Span(
+        instrument.listed or 0, min(settled_before(interval, hours, now), instrument.delisted or FOREVER)
+    )
+    if interval is Interval.D1:
+        days = (Span(day, day + interval.seconds) for day in hours.regular.labels(span, interval).tolist())
+        return [one for one in days if one.overlap(listed) == one]
+    parts = (session.overlap(span) for session in hours.regular.sessions(span))
+    clipped = (one.overlap(listed) for one in parts if one is not None)
+    return [one for one in clipped if one is not None]
+
+
+def settled_before(interval: Interval, hours: MarketHours, now: float) -> int:
+    """The end of what can be missing at `now`: bars that open before it are over and settled."""
+    if interval is Interval.M1:
+        return interval.floor(now - SETTLED_SECONDS[interval])
+    labels = hours.regular.last_labels(now, interval, 10)
+    over = labels[hours.regular.ends(labels, interval) + SETTLED_SECONDS[interval] <= now]
+    return int(over[-1]) + interval.seconds if len(over) else 0
+
+
+async def missing(
+    connection: Connection | Database, interval: Interval, places: Places
+) -> dict[str, list[Span]]:
+    """By symbol, what is missing of these places; a symbol that lacks nothing is left out."""
+    found: dict[str, list[Span]] = {}
+    if interval is Interval.D1:
+        days = await gaps.days(connection, [(symbol, span.start) for symbol, span in places])
+        spans = [(symbol, Span(day, day + interval.seconds)) for symbol, day in days]
+    else:
+        spans = await gaps.minutes(connection, places)
+    for symbol, span in spans:
+        found.setdefault(symbol, []).append(span)
+    return found
+
+
+def _by_hours(instruments: Iterable[Instrument]) -> dict[MarketHours, list[Instrument]]:
+    found: dict[MarketHours, list[Instrument]] = {}
+    for one in instruments:
+        try:
+            found.setdefault(hours_of(one.exchange, one.asset_type), []).append(one)
+        except ValueError:  # no calendar: the sweeper says so for each of them
+            continue
+    return found
+
+
+def _within_caps(new: Sequence[New], depths: Mapping[Tier, int], settings: Settings) -> list[New]:
+    """As many as the queue of each tier may still take, newest first; the others are found again later."""
+    room = {tier: settings.backfill_max_queue(tier) - depths.get(tier, 0) for tier in Tier}
+    taken: list[New] = []
+    for one in sorted(new, key=lambda one: -one.span.end):
+        if room[one.tier] > 0:
+            room[one.tier] -= 1
+            taken.append(one)
+    return taken

@@ -1,0 +1,10 @@
+-- Of the symbols $1, those with fewer than $4 final 1m bars in [$2, $3); one pass over the rows of the span.
+SELECT wanted.symbol
+FROM unnest($1::text[]) AS wanted (symbol)
+LEFT JOIN (
+    SELECT symbol, count(*) AS bars
+    FROM candles_intraday
+    WHERE interval = '1m' AND ts >= $2 AND ts < $3 AND status <> 'partial'
+    GROUP BY symbol
+) AS held USING (symbol)
+WHERE coalesce(held.bars, 0) < $4
