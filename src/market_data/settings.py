@@ -115,6 +115,7 @@ class Settings(BaseModel):
     tier_maxs: TierMaxs = Field({Tier.T0: 1200, Tier.T1: 3000}, description="Most instruments of a tier.")
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
+    gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
     backfill_batch_size: int = Field(5000, ge=1, le=100_000, description="Rows in one backfill write.")
     backfill_max_concurrency_t0: int = Field(
         4, ge=0, le=64, description="Backfills of T0 at once, a replica."

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from errno import EACCES
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from market_data.backfill.find import Finder
+from market_data.backfill.work import Worker
 from market_data.calendar import hours_of
 from market_data.collect.fetch import Fetcher
 from market_data.collect.sweep import Sweeper
 from market_data.errors import BadConfig, MarketDataError
 from market_data.events import Event, LoopFailed, Tell
+from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.instrument import AssetType
 from market_data.providers import discover
@@ -193,12 +197,17 @@ def _assembled(
 ) -> tuple[Parts, dict[str, Loop]]:
     """The parts, and the loops that keep them going."""
     stream = Stream(redis)
-    queue = Queue(redis, f"{socket.gethostname()}-{os.getpid()}", tell)
+    queue = Queue(redis, _name(), tell)
     router = routing(in_force, transport, Budget(redis), tell=tell, clock=clock)
     roster = router.roster
     hub = Hub(stream, in_force.settings.ws_outbox_max_messages, tell, clock)
-    ingest = Ingest(database, stream, tell, clock)
-    fetcher = Fetcher(queue=queue, router=router, ingest=ingest, database=database, tell=tell, clock=clock)
+    finder = Finder(database, in_force, tell, clock)
+    gather = Gather(router, Ingest(database, stream, tell, clock), clock)
+    fetcher = Fetcher(
+        queue=queue, gather=gather, database=database, incomplete=finder.look, tell=tell, clock=clock
+    )
+    owner = f"{_name()}-{uuid4().hex[:8]}"
+    worker = Worker(database=database, gather=gather, in_force=in_force, owner=owner, tell=tell, clock=clock)
     sweeper = Sweeper(database, queue, roster, tell)
     scrape = Scrape(
         metrics, database=database, queue=queue, router=router, hub=hub, in_force=in_force, clock=clock
@@ -208,6 +217,8 @@ def _assembled(
         "push": hub.run,
         "fetch": fetcher.work,
         "sweep": lambda: _sweep(sweeper, sweeps, in_force, clock),
+        "scan": lambda: _scan(finder, in_force),
+        "backfill": worker.run,
     }
     parts = Parts(
         in_force=in_force,
@@ -218,12 +229,18 @@ def _assembled(
         router=router,
         hub=hub,
         fetcher=fetcher,
+        finder=finder,
         clock=clock,
         started_at=clock(),
         swept_at=lambda: sweeps.at,
         metrics_text=scrape.text,
     )
     return parts, loops
+
+
+def _name() -> str:
+    """What this replica is called in Redis and in the ledger."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def routing(in_force: InForce, transport: Transport, budget: Budget, *, tell: Tell, clock: Clock) -> Router:
@@ -244,6 +261,14 @@ async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, in_force: InForce, clock: Cl
         tick = in_force.settings.local_sweep_tick_sec
         following = (now // tick + 1) * tick
         await asyncio.sleep(max(following - clock(), 0.0))
+
+
+async def _scan(finder: Finder, in_force: InForce) -> None:
+    """Look for gaps at once, then again and again, while sweeping is enabled."""
+    while True:
+        if in_force.settings.local_sweep_enabled:
+            await finder.scan()
+        await asyncio.sleep(in_force.settings.gap_scan_sec)
 
 
 async def _kept_up(name: str, loop: Loop, tell: Tell) -> None:

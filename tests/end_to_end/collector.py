@@ -8,6 +8,7 @@ from market_data.collect.fetch import Fetcher
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider, ProviderAnswer
 from market_data.events import Event
+from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.bar import Row
 from market_data.market.instrument import Instrument
@@ -85,6 +86,10 @@ class Collector:
         return {row[0]: row for row in bars.rows() if row[0] + Interval.M1.seconds <= self.clock()}
 
 
+async def _nothing(*_: object) -> None:
+    """No backfills here: the next cycle is the cure."""
+
+
 @asynccontextmanager
 async def collecting(
     provider: str, instrument: Instrument, database: Database, redis_url: str, now: float
@@ -122,9 +127,9 @@ async def collecting(
             queue=queue,
             fetcher=Fetcher(
                 queue=queue,
-                router=router,
-                ingest=ingest,
+                gather=Gather(router, ingest, clock),
                 database=database,
+                incomplete=_nothing,
                 tell=events.append,
                 clock=clock,
             ),

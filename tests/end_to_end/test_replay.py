@@ -13,6 +13,7 @@ import pytest
 from market_data.collect.fetch import Fetcher
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider
+from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.bar import BarStatus, Row
 from market_data.market.instrument import AssetType, Instrument, Tier
@@ -95,9 +96,18 @@ async def collecting(
         router = routing(InForce(configuration), transport, Budget(redis), tell=lambda _: None, clock=clock)
         ingest = Ingest(database, Stream(redis), lambda _: None, clock)
         fetcher = Fetcher(
-            queue=queue, router=router, ingest=ingest, database=database, tell=lambda _: None, clock=clock
+            queue=queue,
+            gather=Gather(router, ingest, clock),
+            database=database,
+            incomplete=_nothing,
+            tell=lambda _: None,
+            clock=clock,
         )
         yield Collector(Sweeper(database, queue, router.roster, lambda _: None), queue, fetcher)
+
+
+async def _nothing(*_: object) -> None:
+    """No backfills here: what is missing must come by itself."""
 
 
 def recorded() -> Iterator[Row]:

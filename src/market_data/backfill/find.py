@@ -11,16 +11,18 @@ from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.settings import InForce, Settings
-from market_data.store import gaps, ledger, universe
+from market_data.store import gaps, ledger, universe, vacancies
 from market_data.store.connect import Connection, Database
 from market_data.store.gaps import Places
-from market_data.store.ledger import Backfill, New
+from market_data.store.ledger import Backfill, Depth, New
 
 SETTLED_SECONDS = {Interval.M1: 120, Interval.D1: 5 * 3600}
 """Seconds after its end at which a bar that is not there is missing: settled everywhere, and fetched for."""
 HISTORY_DAYS = {Interval.M1: 5, Interval.D1: 100}
 """How far back a scan looks, in days."""
 
+THIN_PAUSE = 600.0
+"""Seconds that a gap waits where nothing had traded just before: a thin symbol has few calls a day."""
 FOREVER = 2**40
 """Epoch seconds after every bar."""
 
@@ -52,10 +54,21 @@ class Finder:
             made += await self._scan_days(hours, daily, now)
         return made
 
-    async def series(self, instrument: Instrument, interval: Interval, span: Span) -> list[Backfill]:
-        """Look at one series; returns the backfills that were queued."""
+    async def look(self, symbol: str, interval: Interval, span: Span) -> None:
+        """Look at a series in whose span bars were missing from an answer."""
+        instrument = await universe.find(self.database, symbol)
+        if instrument is not None:
+            await self.series(instrument, interval, span)
+
+    async def series(
+        self, instrument: Instrument, interval: Interval, span: Span, *, asked_for: Tier | None = None
+    ) -> list[Backfill]:
+        """Look at one series; returns the backfills that were queued.
+
+        `asked_for` is the tier in which an operator wants them; their wishes wait for no cap and no pause.
+        """
         places = expected(instrument, interval, span, self.clock())
-        return await self._queue(interval, [(instrument, one) for one in places])
+        return await self._queue(interval, [(instrument, one) for one in places], asked_for)
 
     def _cadence(self, one: Instrument) -> Mapping[Capability, int]:
         return self.in_force.settings.cadence(one.tier)
@@ -87,11 +100,16 @@ class Finder:
         places = [(one, day) for one in members for day in expected(one, Interval.D1, back, now)]
         return len(await self._queue(Interval.D1, places))
 
-    async def _queue(self, interval: Interval, places: Sequence[tuple[Instrument, Span]]) -> list[Backfill]:
+    async def _queue(
+        self,
+        interval: Interval,
+        places: Sequence[tuple[Instrument, Span]],
+        asked_for: Tier | None = None,
+    ) -> list[Backfill]:
         """Queue what is missing of these places, in the transaction that finds it missing."""
         if not places:
             return []
-        tiers = {one.symbol: one.tier for one, _ in places}
+        tiers = {one.symbol: asked_for or one.tier for one, _ in places}
         longest = longest_chunk(interval, self.in_force.settings.backfill_chunk_minutes)
         async with self.database.transaction() as connection:
             await ledger.lock(connection)
@@ -99,16 +117,16 @@ class Finder:
             if not lacking:
                 return []
             unfinished = await ledger.unfinished(connection, sorted(lacking), interval)
+            thin = await vacancies.recent(connection, sorted(lacking), interval, self.clock() - THIN_PAUSE)
             new: list[New] = []
             wider: list[tuple[int, Span]] = []
             for symbol, spans in lacking.items():
                 found = chunks(spans, unfinished.get(symbol, ()), interval, longest)
-                new += [New(symbol, span, tiers[symbol]) for span in found.new]
+                wait = THIN_PAUSE if symbol in thin and asked_for is None else 0.0
+                new += [New(symbol, span, tiers[symbol], wait) for span in found.new]
                 wider += found.wider
-            room = await ledger.depths(connection)
-            new = _within_caps(
-                new, {tier: depth.queued for tier, depth in room.items()}, self.in_force.settings
-            )
+            if asked_for is None:
+                new = _within_caps(new, await ledger.depths(connection), self.in_force.settings)
             if wider:
                 await ledger.widen(connection, wider)
             added = await ledger.add(connection, interval, new) if new else []
@@ -169,9 +187,9 @@ def _by_hours(instruments: Iterable[Instrument]) -> dict[MarketHours, list[Instr
     return found
 
 
-def _within_caps(new: Sequence[New], depths: Mapping[Tier, int], settings: Settings) -> list[New]:
+def _within_caps(new: Sequence[New], depths: Mapping[Tier, Depth], settings: Settings) -> list[New]:
     """As many as the queue of each tier may still take, newest first; the others are found again later."""
-    room = {tier: settings.backfill_max_queue(tier) - depths.get(tier, 0) for tier in Tier}
+    room = {tier: settings.backfill_max_queue(tier) - depths[tier].queued for tier in Tier}
     taken: list[New] = []
     for one in sorted(new, key=lambda one: -one.span.end):
         if room[one.tier] > 0:

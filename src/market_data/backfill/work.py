@@ -9,17 +9,12 @@ from itertools import cycle
 from time import perf_counter
 
 from market_data.backfill.find import expected, missing
-from market_data.calendar import hours_of
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import BackfillEnded, Tell
-from market_data.ingest import Delivery, Ingest
-from market_data.market.bar import Bars
-from market_data.market.capability import Capability
+from market_data.gather import Gather
 from market_data.market.instrument import Instrument, Tier
-from market_data.market.interval import Interval
 from market_data.market.span import Span, common
 from market_data.provider import Query
-from market_data.route.router import Answered, Router
 from market_data.settings import InForce
 from market_data.store import ledger, universe, vacancies
 from market_data.store.connect import Database
@@ -44,8 +39,6 @@ TURNS = (Tier.T0,) * 4 + (Tier.T1,) * 2 + (Tier.T2,)
 NOT_ITS_FAULT = frozenset({"budget", "throttled", "excluded", "deadline"})
 """Codes of answers that say nothing of the question: nobody was asked."""
 
-_CAPABILITIES = {Interval.M1: Capability.BARS_1M, Interval.D1: Capability.EOD}
-
 
 class Worker:
     """One replica's share of the ledger."""
@@ -54,16 +47,15 @@ class Worker:
         self,
         *,
         database: Database,
-        router: Router,
-        ingest: Ingest,
+        gather: Gather,
         in_force: InForce,
         owner: str,
         tell: Tell,
         clock: Callable[[], float],
     ) -> None:
         self._database = database
-        self._router = router
-        self._ingest = ingest
+        self._gather = gather
+        self._roster = gather.router.roster
         self._in_force = in_force
         self._owner = owner
         self._tell = tell
@@ -158,69 +150,49 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in one must not keep the others from being done
             return await self._failed(claimed, f"{type(error).__name__}: {error}", said)
-        return await self._close(claimed, instrument, vacant, said)
+        return await self._close(claimed, vacant, said)
 
     async def _healed(
         self, claimed: Claimed, instrument: Instrument, said: list[ProviderAnswer]
     ) -> "_Vacant | None":
         """Ask and take in, until nothing is missing or two who are able agree that nothing traded there.
 
-        Where only one is able, its word is enough. Raises NoProvider if nobody could be asked, _NotBelieved if
-        what is missing was told but rejected, or if nobody's depth and delay reach it.
+        Where only one is able, its word is enough. Raises NoProvider if nobody could be asked, _NotBelieved
+        if what is missing was told but rejected, or if nobody's depth and delay reach it.
         """
-        answered = await self._asked(claimed, instrument, claimed.span, (), said)
-        asked, voters = {answered.provider}, list[str]()
+        name = await self._asked(
+            self._query(claimed, instrument, claimed.span), instrument.exchange, (), said
+        )
+        asked, voters = {name}, list[str]()
         left = await self._left(claimed, instrument)
         while left:
             query = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-            able = self._router.roster.could(query)
-            if answered.provider in able:
-                voters.append(answered.provider)
+            able = self._roster.could(query)
+            if name in able:
+                voters.append(name)
             if len(voters) > 1 or asked >= set(able):
                 break
-            others = [name for name in self._router.roster.providers if name not in able or name in asked]
-            answered = await self._asked(claimed, instrument, query.span, others, said)
-            asked.add(answered.provider)
+            others = [one for one in self._roster.providers if one not in able or one in asked]
+            name = await self._asked(query, instrument.exchange, others, said)
+            asked.add(name)
             left = common(left, await self._left(claimed, instrument))
         if left and not voters:
             raise _NotBelieved("nobody is able to tell: beyond the depth or the delay of every provider")
         return _Vacant(left, voters) if left else None
 
     async def _asked(
-        self,
-        claimed: Claimed,
-        instrument: Instrument,
-        span: Span,
-        without: Sequence[str],
-        said: list[ProviderAnswer],
-    ) -> Answered:
-        """Ask for a span and take the answer in; `said` gets what everyone said."""
-        now = self._clock()
-        query = self._query(claimed, instrument, span)
-        answered = await self._router.ask(query, now + DEADLINE_SECONDS, without=without)
-        assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
-        said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{len(answered.answer)} bars")]
-        taken = await self._ingest(
-            Delivery(
-                symbol=claimed.symbol,
-                interval=claimed.interval,
-                span=span,
-                hours=hours_of(instrument.exchange, instrument.asset_type),
-                provider=answered.provider,
-                reach=answered.reach,
-                bars=answered.answer,
-                asked_at=answered.asked_at,
-            )
-        )
-        if taken.completeness is not None and len(answered.answer):
-            self._router.completed(answered.provider, query.capability, taken.completeness)
-        if taken.rejected:
-            raise _NotBelieved(f"{taken.rejected} bars of {answered.provider} were rejected")
-        return answered
+        self, query: Query, exchange: str, without: Sequence[str], said: list[ProviderAnswer]
+    ) -> str:
+        """Ask, take the answer in, and return who gave it; `said` gets what everyone said."""
+        gathered = await self._gather.bars(query, exchange, DEADLINE_SECONDS, without=without)
+        answered = gathered.answered
+        said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
+        if gathered.taken.rejected:
+            raise _NotBelieved(f"{gathered.taken.rejected} bars of {answered.provider} were rejected")
+        return answered.provider
 
     def _query(self, claimed: Claimed, instrument: Instrument, span: Span) -> Query:
-        capability = _CAPABILITIES[claimed.interval]
-        return Query(capability, claimed.symbol, instrument.asset_type, span, self._clock())
+        return self._gather.query(claimed.symbol, instrument.asset_type, claimed.interval, span)
 
     async def _left(self, claimed: Claimed, instrument: Instrument) -> list[Span]:
         """What is still missing of the backfill's span."""
@@ -231,7 +203,6 @@ class Worker:
     async def _close(
         self,
         claimed: Claimed,
-        instrument: Instrument,
         vacant: "_Vacant | None",
         said: Sequence[ProviderAnswer],
     ) -> tuple[ledger.Status, int, str]:

@@ -2,22 +2,20 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from market_data.calendar import hours_of
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import JobFinished, LoopFailed, Tell
-from market_data.ingest import Delivery, Ingest
-from market_data.market.bar import Bars, Quote
+from market_data.gather import Gather
+from market_data.market.bar import Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.queue import Claimed, Job, Queue
-from market_data.route.router import Answered, Router
 from market_data.store import quotes
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
@@ -26,6 +24,10 @@ MOST_WAITING = 1000
 """Jobs that nobody could serve and that are remembered; past it the oldest is forgotten."""
 STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops."""
+
+
+Incomplete = Callable[[str, Interval, Span], Awaitable[None]]
+"""Told of a series and a span in which bars were missing from an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,17 @@ class Fetcher:
         self,
         *,
         queue: Queue,
-        router: Router,
-        ingest: Ingest,
+        gather: Gather,
         database: Database,
+        incomplete: Incomplete,
         tell: Tell,
         clock: Callable[[], float],
     ) -> None:
         self._queue = queue
-        self._router = router
-        self._ingest = ingest
+        self._gather = gather
+        self._router = gather.router
         self._database = database
+        self._incomplete = incomplete
         self._tell = tell
         self._clock = clock
         self.waiting: OrderedDict[str, Waiting] = OrderedDict()
@@ -128,12 +131,12 @@ class Fetcher:
         """
         if job.capability.interval is None:
             return (await self.quote(job.symbol, job.asset_type, hint=job.provider_hint)).provider
-        now = self._clock()
-        deadline = min(now + self._router.settings.fetch_deadline_sec, job.expires_at)
-        query = Query(job.capability, job.symbol, job.asset_type, job.span, now)
-        answered = await self._router.ask(query, deadline, hint=job.provider_hint)
-        await self._take_in(job, job.capability.interval, answered)
-        return answered.provider
+        seconds = min(self._router.settings.fetch_deadline_sec, job.expires_at - self._clock())
+        query = Query(job.capability, job.symbol, job.asset_type, job.span, self._clock())
+        gathered = await self._gather.bars(query, job.exchange, seconds, hint=job.provider_hint)
+        if gathered.taken.completeness is not None and gathered.taken.completeness < 1:
+            await self._incomplete(job.symbol, job.capability.interval, job.span)
+        return gathered.answered.provider
 
     async def quote(
         self, symbol: str, asset_type: AssetType, *, hint: str | None = None, trials: bool = True
@@ -148,19 +151,3 @@ class Fetcher:
         answered = await self._router.ask(query, deadline, hint=hint, trials=trials)
         assert isinstance(answered.answer, Quote)  # noqa: S101 - the contract of a provider
         return await quotes.write(self._database, answered.answer, answered.provider, self._clock())
-
-    async def _take_in(self, job: Job, interval: Interval, answered: Answered) -> None:
-        assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
-        delivery = Delivery(
-            symbol=job.symbol,
-            interval=interval,
-            span=job.span,
-            hours=hours_of(job.exchange, job.asset_type),
-            provider=answered.provider,
-            reach=answered.reach,
-            bars=answered.answer,
-            asked_at=answered.asked_at,
-        )
-        taken = await self._ingest(delivery)
-        if taken.completeness is not None:
-            self._router.completed(answered.provider, job.capability, taken.completeness)

@@ -14,6 +14,7 @@ from litestar.params import JSONBody
 
 from market_data.errors import BadConfig
 from market_data.reload import Reloaded
+from market_data.serve import backfills
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 
@@ -50,7 +51,8 @@ async def validate(parts: Given, data: JSONBody[dict[str, str] | None] = None) -
 
 def router(parts: Parts) -> Router:
     """The routes, closed to strangers."""
-    return Router("/ops", route_handlers=[reload, validate], guards=[_guard(parts)], tags=["ops"])
+    handlers = [reload, validate, *backfills.HANDLERS]
+    return Router("/ops", route_handlers=handlers, guards=[_guard(parts)], tags=["ops"])
 
 
 def _guard(parts: Parts) -> Callable[[_Connection, BaseRouteHandler], None]:

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from redis.asyncio import Redis
 
+from market_data.backfill.find import Finder
 from market_data.collect.fetch import Fetcher
 from market_data.errors import BadQuestion
 from market_data.market.instrument import Instrument, read_symbol
@@ -33,6 +34,7 @@ class Parts:
     router: Router
     hub: Hub
     fetcher: Fetcher
+    finder: Finder
     clock: Callable[[], float]
     started_at: float
     swept_at: Callable[[], float | None]  # when this replica last went through a sweep, its own or another's

@@ -65,6 +65,7 @@ def read_window(
     as_of: str | None,
     default_start: Callable[[int], int],
     now: float,
+    end_is_inclusive: bool = False,
 ) -> Window:
     """The window of these parameters; without `end` to now, without `start` from `default_start(end)`.
 
@@ -73,6 +74,7 @@ def read_window(
     """
     chosen = read_interval(interval)
     until = _ceiling("end", end) if end is not None else int(now) + 1
+    until += end_is_inclusive  # a bar that opens at it belongs to the window
     since = _ceiling("start", start) if start is not None else max(EARLIEST, default_start(until))
     if since >= until:
         raise BadQuestion(f"start must be before end, but {_text(since)} is not before {_text(until)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, VolumeScope
+from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import Span, moment
@@ -106,6 +106,13 @@ async def window(
     query = Table.of(interval).sql("bars_window")
     rows = await database.fetch(query, symbol, interval.value, start, end, limit, as_of)
     return [_known(row.items()) for row in rows]
+
+
+async def final_labels(database: Database, symbol: str, interval: Interval, span: Span) -> Times:
+    """When the final bars of a series open in `span` (epoch seconds): shape (n,), in no order."""
+    query, bounds = Table.of(interval).sql("bars_final"), (moment(span.start), moment(span.end))
+    rows = await database.fetch(query, symbol, interval.value, *bounds)
+    return np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
 
 
 async def built(

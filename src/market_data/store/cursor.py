@@ -1,6 +1,9 @@
 """How far each series has been asked for."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
 
 from market_data.market.interval import Interval
 from market_data.market.span import moment
@@ -13,6 +16,17 @@ class Cursor:
 
     through: int
     asked_at: float
+
+
+class KnownCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """A cursor as the API shows it: what opens before `through` was final when it was asked for."""
+
+    symbol: str
+    interval: str
+    source: str
+    through: datetime
+    last_bar: datetime | None  # the newest final bar that it gave
+    asked_at: datetime
 
 
 async def advance(
@@ -36,6 +50,12 @@ async def all_cursors(database: Database) -> dict[tuple[str, str], Cursor]:
     """By (symbol, interval), the farthest cursor of each active series, whichever source was asked."""
     rows = await database.fetch(sql("cursor_all"))
     return {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
+
+
+async def find(database: Database, symbol: str, interval: str, source: str) -> "KnownCursor | None":
+    """The cursor of a series at a source; None before it was first asked."""
+    row = await database.fetch_one(sql("cursor_find"), symbol, interval, source)
+    return KnownCursor(symbol=symbol, interval=interval, source=source, **dict(row)) if row else None
 
 
 async def newest_bars(database: Database, interval: Interval) -> dict[str, int]:

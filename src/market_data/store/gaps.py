@@ -34,3 +34,9 @@ async def days(connection: Connection | Database, places: Sequence[tuple[str, in
         sql("gaps_days"), [symbol for symbol, _ in places], [moment(day) for _, day in places]
     )
     return [(row["symbol"], epoch(row["day"])) for row in rows]
+
+
+async def newest(database: Database, symbols: Sequence[str], span: Span) -> dict[str, int]:
+    """By symbol, the label of the newest 1m bar that opens in `span`, final or not."""
+    rows = await database.fetch(sql("gaps_newest"), list(symbols), moment(span.start), moment(span.end))
+    return {row["symbol"]: epoch(row["newest"]) for row in rows}

@@ -59,7 +59,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many backfills of a tier wait, run and are dead; the age in seconds of the oldest unfinished one."""
+    """How many backfills of a tier wait, run and are dead; the age (s) of the oldest unfinished one."""
 
     queued: int = 0
     running: int = 0

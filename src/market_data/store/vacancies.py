@@ -51,3 +51,11 @@ async def load(database: Database, symbol: str, interval: Interval, span: Span) 
         )
         for row in rows
     ]
+
+
+async def recent(
+    connection: Connection | Database, symbols: Sequence[str], interval: Interval, since: float
+) -> set[str]:
+    """The symbols of whom a vacancy was agreed after `since` (epoch seconds)."""
+    rows = await connection.fetch(sql("vacancy_recent"), list(symbols), interval.value, moment(since))
+    return {row["symbol"] for row in rows}

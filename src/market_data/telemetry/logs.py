@@ -7,8 +7,11 @@ from dataclasses import asdict
 import structlog
 
 from market_data.events import (
+    BackfillEnded,
+    BackfillsQueued,
     BarsWritten,
     Event,
+    GapsFound,
     JobDropped,
     JobFinished,
     LoopFailed,
@@ -28,6 +31,9 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     Skipped: (logging.WARNING, "Data collector skipped an instrument"),
     Published: (logging.DEBUG, "Bar published"),
     MessagesDropped: (logging.WARNING, "A slow client lost messages"),
+    GapsFound: (logging.DEBUG, "Gaps found"),
+    BackfillsQueued: (logging.INFO, "Backfills queued"),
+    BackfillEnded: (logging.DEBUG, "Backfill ended"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
@@ -53,6 +59,8 @@ def tell(event: Event) -> None:
         level, text = logging.WARNING, "Provider failed"
     if isinstance(event, JobFinished) and event.outcome not in {"done", "expired"}:
         level = logging.ERROR if event.outcome == "failed" else logging.WARNING
+    if isinstance(event, BackfillEnded) and event.status != "done":
+        level = logging.ERROR if event.status == "dead" else logging.WARNING
     logger = structlog.get_logger()
     if not logger.is_enabled_for(level):  # most are not: at a bar's pace, making the fields would cost
         return

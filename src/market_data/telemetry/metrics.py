@@ -16,7 +16,17 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from market_data.events import BarsWritten, Event, JobFinished, MessagesDropped, ProviderAsked, Published
+from market_data.events import (
+    BackfillEnded,
+    BackfillsQueued,
+    BarsWritten,
+    Event,
+    GapsFound,
+    JobFinished,
+    MessagesDropped,
+    ProviderAsked,
+    Published,
+)
 
 # else each counter brings a series of creation times that nobody asks for
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -52,6 +62,22 @@ METRICS = (
         "ingestion_lag_seconds",
         ("interval",),
         "Seconds since the end of the newest final bar, of the symbol farthest behind whose market is open.",
+    ),
+    Metric(Counter, "gaps_found_total", ("interval",), "Gaps that no backfill covered yet."),
+    Metric(Counter, "backfill_jobs_enqueued_total", ("tier",), "Backfills added to the ledger."),
+    Metric(
+        Counter,
+        "backfill_jobs_completed_total",
+        ("tier", "status"),
+        "Attempts of backfills that ended: done, queued (tried again) or dead.",
+    ),
+    Metric(Gauge, "backfill_queue_depth", ("tier",), "Backfills that wait or run."),
+    Metric(Gauge, "backfill_oldest_age_seconds", ("tier",), "Age of the oldest backfill that waits or runs."),
+    Metric(
+        Gauge,
+        "slo_gap_violation_rate",
+        ("tier", "interval"),
+        "Share of active symbols whose newest bar is late, or whose running session has an unexplained hole.",
     ),
     Metric(Gauge, "store_up", ("store",), "1 while the store can be reached."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
@@ -130,6 +156,18 @@ class Metrics:
     def _(self, event: Published) -> None:
         if event.clients:
             self.histogram("ws_publish_latency_ms").observe(event.milliseconds)
+
+    @tell.register
+    def _(self, event: GapsFound) -> None:
+        self.counter("gaps_found_total", event.interval).inc(event.count)
+
+    @tell.register
+    def _(self, event: BackfillsQueued) -> None:
+        self.counter("backfill_jobs_enqueued_total", event.tier).inc(event.count)
+
+    @tell.register
+    def _(self, event: BackfillEnded) -> None:
+        self.counter("backfill_jobs_completed_total", event.tier, event.status).inc()
 
     @tell.register
     def _(self, event: MessagesDropped) -> None:

@@ -15,9 +15,10 @@ from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.route.router import Router
 from market_data.settings import InForce, Settings
-from market_data.store import cursor, universe
+from market_data.store import cursor, ledger, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
+from market_data.telemetry.slo import violation_rates
 
 ANSWER_SECONDS = 2.0
 """A store that does not answer within this time is out: a scrape has 10 s, and other metrics to bring."""
@@ -58,29 +59,53 @@ class Scrape:
         )
         metrics.set_gauge("ws_clients_gauge", [((), self._hub.clients)])
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._in_force.settings.ws_replay_max_bars)])
-        depths, lags = await asyncio.gather(_within_time(self._depths), _within_time(self._lags))
-        metrics.set_gauge("fetch_queue_depth", depths or ())
-        metrics.set_gauge("ingestion_lag_seconds", lags or ())
-        up = (("redis", depths), ("postgresql", lags))
+        redis, postgresql = await asyncio.gather(
+            _within_time(self._of_redis), _within_time(self._of_database)
+        )
+        for name in (*OF_REDIS, *OF_DATABASE):
+            metrics.set_gauge(name, {**(redis or {}), **(postgresql or {})}.get(name, ()))
+        up = (("redis", redis), ("postgresql", postgresql))
         metrics.set_gauge("store_up", [((store,), float(values is not None)) for store, values in up])
         return metrics.text()
 
-    async def _depths(self) -> "_Values":
+    async def _of_redis(self) -> "_Gauges":
         depth = await self._queue.depth()
-        return [((tier.value,), count) for tier, count in depth.items()]
+        return {"fetch_queue_depth": [((tier.value,), count) for tier, count in depth.items()]}
 
-    async def _lags(self) -> "_Values":
+    async def _of_database(self) -> "_Gauges":
+        now, settings = self._clock(), self._in_force.settings
+        instruments = await universe.load(self._database)
         newest = await cursor.newest_bars(self._database, Interval.M1)
-        lag = ingestion_lag(
-            await universe.load(self._database), newest, self._in_force.settings, self._clock()
-        )
-        return [((Interval.M1.value,), lag)]
+        depths = await ledger.depths(self._database)
+        rates = await violation_rates(self._database, instruments, settings, now)
+        return {
+            "ingestion_lag_seconds": [
+                ((Interval.M1.value,), ingestion_lag(instruments, newest, settings, now))
+            ],
+            "backfill_queue_depth": [
+                ((tier.value,), one.queued + one.running) for tier, one in depths.items()
+            ],
+            "backfill_oldest_age_seconds": [((tier.value,), one.oldest_age) for tier, one in depths.items()],
+            "slo_gap_violation_rate": [
+                ((tier.value, interval.value), rate) for (tier, interval), rate in rates.items()
+            ],
+        }
 
 
-_Values = list[tuple[tuple[str, ...], float]]
+OF_REDIS = ("fetch_queue_depth",)
+"""Gauges made of Redis; absent while it cannot be reached."""
+OF_DATABASE = (
+    "ingestion_lag_seconds",
+    "backfill_queue_depth",
+    "backfill_oldest_age_seconds",
+    "slo_gap_violation_rate",
+)
+"""Gauges made of the database; absent while it cannot be reached."""
+
+_Gauges = dict[str, list[tuple[tuple[str, ...], float]]]
 
 
-async def _within_time(look: Callable[[], Awaitable[_Values]]) -> _Values | None:
+async def _within_time(look: Callable[[], Awaitable[_Gauges]]) -> _Gauges | None:
     """The values that a store gives; None if it cannot be reached within ANSWER_SECONDS."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

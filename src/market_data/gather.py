@@ -1,0 +1,72 @@
+"""One question for bars, from the ranking to the table: the way that live fetches and backfills share."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from market_data.calendar import hours_of
+from market_data.ingest import Delivery, Ingest, Ingested
+from market_data.market.bar import Bars
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.provider import Query
+from market_data.route.router import Answered, Router
+
+CAPABILITIES = {one.interval: one for one in (Capability.BARS_1M, Capability.EOD) if one.interval is not None}
+"""What answers questions for bars of an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a provider answered, and what came of it."""
+
+    answered: Answered
+    bars: int  # in the answer
+    taken: Ingested
+
+
+class Gather:
+    """Asks for bars and takes them in."""
+
+    def __init__(self, router: Router, ingest: Ingest, clock: Callable[[], float]) -> None:
+        self.router = router
+        self._ingest = ingest
+        self._clock = clock
+
+    async def bars(
+        self,
+        query: Query,
+        exchange: str,
+        seconds: float,
+        *,
+        hint: str | None = None,
+        without: Iterable[str] = (),
+    ) -> Gathered:
+        """Ask for the bars of `query` within so many seconds, write and publish them.
+
+        Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
+        """
+        answered = await self.router.ask(query, self._clock() + seconds, hint=hint, without=without)
+        interval = query.capability.interval
+        assert interval is not None  # noqa: S101 - a quote is no bars
+        assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
+        taken = await self._ingest(
+            Delivery(
+                symbol=query.symbol,
+                interval=interval,
+                span=query.span,
+                hours=hours_of(exchange, query.asset_type),
+                provider=answered.provider,
+                reach=answered.reach,
+                bars=answered.answer,
+                asked_at=answered.asked_at,
+            )
+        )
+        if taken.completeness is not None:
+            self.router.completed(answered.provider, query.capability, taken.completeness)
+        return Gathered(answered, len(answered.answer), taken)
+
+    def query(self, symbol: str, asset_type: AssetType, interval: Interval, span: Span) -> Query:
+        """The question for a span of a series, asked now."""
+        return Query(CAPABILITIES[interval], symbol, asset_type, span, self._clock())
