@@ -137,7 +137,7 @@ class Queue:
         for stream, entry, fields in entries(reply):
             try:
                 claimed.append(Claimed(_job(fields), stream, entry))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 await self._drop(stream, entry, str(error))
         return sorted(claimed, key=lambda one: one.job.tier)
 

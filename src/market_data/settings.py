@@ -216,7 +216,7 @@ def read(environment: Mapping[str, str] | None = None, dotenv: Path | None = Pat
     environment = os.environ if environment is None else environment
     layers = {
         "environment": environment,
-        "directory": _directory(environment.get(CONFIG_DIRECTORY)),
+        "directory": _directory(environment.get(CONFIG_DIRECTORY, "").strip()),
         ".env": _dotenv(dotenv),
     }
     values: dict[str, str] = {}
@@ -253,6 +253,7 @@ def _validated(values: Mapping[str, str]) -> Settings:
 _WORDS = {
     "bool_parsing": "write true or false",
     "int_parsing": "write a whole number",
+    "int_parsing_size": "write a smaller number",
     "float_parsing": "write a number",
 }
 """What is right, for the kinds of error whose own text tells what is wrong."""
@@ -266,16 +267,19 @@ def _problem(where: tuple[int | str, ...], what: str) -> str:
     return f"{str(where[0]).upper()}{inside}: {what}"
 
 
-def _directory(path: str | None) -> dict[str, str]:
+def _directory(path: str) -> dict[str, str]:
     """The settings in a directory by the names of its files; others there are not looked at."""
     if not path:
         return {}
-    folder = Path(path)
-    if not folder.is_dir():
-        raise BadConfig([f"{CONFIG_DIRECTORY}: {path} is not a directory"])
+    try:
+        found = sorted(Path(path).iterdir())
+    except (NotADirectoryError, FileNotFoundError):
+        raise BadConfig([f"{CONFIG_DIRECTORY}: {path} is not a directory"]) from None
+    except (OSError, ValueError) as error:  # ValueError: it has a character that no path has
+        raise BadConfig([f"{CONFIG_DIRECTORY}: it cannot be read ({type(error).__name__})"]) from None
     values: dict[str, str] = {}
     problems: list[str] = []
-    for one in sorted(folder.iterdir()):
+    for one in found:
         if not (_is_setting(one.name) and one.is_file()):
             continue
         try:

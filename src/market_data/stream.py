@@ -15,7 +15,8 @@ STREAM = "market:bars"
 KEPT = 100_000
 """Publications that are kept, about."""
 READ_COUNT = 1000
-READ_BLOCK_MS = 5000
+READ_BLOCK_MS = 1000
+"""How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
 
 
 class BarMessage(KnownBar, frozen=True, kw_only=True, tag="bar", tag_field="type"):

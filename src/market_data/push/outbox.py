@@ -19,19 +19,16 @@ class Outbox:
 
         A full buffer is conflated to the newest publication of each series.
         """
-        dropped = 0
-        if len(self._waiting) >= self._size:
-            before = len(self._waiting)
+        self._waiting.append(publication)
+        self._filled.set()
+        before = len(self._waiting)
+        if before > self._size:
             newest: dict[tuple[str, str], Publication] = {}
             for one in reversed(self._waiting):
                 newest.setdefault((one.symbol, one.interval), one)
-            self._waiting = deque(reversed(newest.values()))
-            while len(self._waiting) >= self._size:
-                self._waiting.popleft()
-            dropped = before - len(self._waiting)
-        self._waiting.append(publication)
-        self._filled.set()
-        return dropped
+            kept = list(newest.values())[: self._size]  # newest first
+            self._waiting = deque(reversed(kept))
+        return before - len(self._waiting)
 
     async def take(self) -> list[Publication]:
         """All that waits, oldest first; waits until there is something."""

@@ -1,0 +1,1 @@
+"""What clients of the stream are handed, from the publication to their messages."""

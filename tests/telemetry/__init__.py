@@ -1,0 +1,1 @@
+"""What is told from outside: metrics, log lines, and gauges computed when asked."""

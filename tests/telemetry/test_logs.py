@@ -1,0 +1,143 @@
+"""Log lines: one a unit of work, at the level that the event deserves, and parseable whatever it says."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from datetime import datetime
+from typing import Any, get_args
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market_data.events import (
+    BarsWritten,
+    Event,
+    JobDropped,
+    JobFinished,
+    LoopFailed,
+    MessagesDropped,
+    ProviderAsked,
+    Published,
+    Skipped,
+    Swept,
+)
+from market_data.telemetry import logs
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def asked(code: str, detail: str = "") -> ProviderAsked:
+    return ProviderAsked("yahoo", "chart", "bars_1m", code, 12.345, detail)
+
+
+def finished(outcome: str) -> JobFinished:
+    return JobFinished("bars_1m", "AAPL", "yahoo", outcome, 12.345)
+
+
+LINES: list[tuple[Event, str, str]] = [
+    (asked("ok"), "debug", "Provider asked"),
+    (asked("throttled"), "warning", "Provider failed"),
+    (asked("unavailable"), "warning", "Provider failed"),
+    (BarsWritten("AAPL", "1m", "yahoo", 5, 2, 1, 3.0), "debug", "Bars written"),
+    (finished("done"), "debug", "Data collector job finished"),
+    (finished("waiting"), "warning", "Data collector job finished"),
+    (finished("expired"), "debug", "Data collector job finished"),
+    (finished("failed"), "error", "Data collector job finished"),
+    (
+        JobDropped("market:fetch:{T0} 1-0", "truncated"),
+        "error",
+        "Data collector dropped an entry that is no job",
+    ),
+    (Swept(10, 5, 3.0), "info", "Data collector swept"),
+    (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
+    (Published(2, 0.5), "debug", "Bar published"),
+    (MessagesDropped(7), "warning", "A slow client lost messages"),
+    (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    was, configured = structlog.get_config(), structlog.is_configured()
+    yield
+    structlog.reset_defaults()
+    if configured:
+        structlog.configure(**was)
+
+
+def told(event: Event, level: str = "DEBUG", form: str = "json") -> str:
+    """What is written for an event."""
+    with redirect_stderr(io.StringIO()) as written:
+        logs.set_up(level, form)
+        logs.tell(event)
+    return written.getvalue()
+
+
+def test_every_event_has_a_line_here() -> None:
+    assert {type(event) for event, _, _ in LINES} == set(get_args(Event))
+
+
+@pytest.mark.parametrize(("event", "level", "text"), LINES, ids=repr)
+def test_an_event_is_one_line_of_json_at_its_level(event: Event, level: str, text: str) -> None:
+    written = told(event)
+    assert written.endswith("\n")
+    (line,) = written.splitlines()
+    found = json.loads(line)
+    assert (found["level"], found["event"]) == (level, text)
+    assert datetime.fromisoformat(found["timestamp"]).utcoffset() is not None
+
+
+@pytest.mark.parametrize("least", LEVELS)
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_line_is_below_the_level_and_none_above_is_missing(least: str, form: str) -> None:
+    wanted = logging.getLevelNamesMapping()
+    for event, level, _ in LINES:
+        assert bool(told(event, least, form)) == (wanted[level.upper()] >= wanted[least]), event
+
+
+def test_a_line_says_what_the_event_says() -> None:
+    found: dict[str, Any] = json.loads(told(asked("throttled", "slow down")))
+    assert {name: value for name, value in found.items() if name not in {"timestamp", "level", "event"}} == {
+        "provider": "yahoo",
+        "endpoint": "chart",
+        "capability": "bars_1m",
+        "code": "throttled",
+        "milliseconds": 12.3,
+        "detail": "slow down",
+    }
+
+
+def test_a_line_has_no_field_that_says_nothing() -> None:
+    assert "detail" not in json.loads(told(asked("ok")))
+    assert json.loads(told(BarsWritten("AAPL", "1m", "yahoo", 0, 0, 0, 0.0)))["rejected"] == 0
+
+
+@given(st.text(max_size=50))
+def test_whatever_a_provider_says_makes_one_line(detail: str) -> None:
+    written = told(LoopFailed("fetch", "x" + detail))
+    assert written.count("\n") == 1
+    assert json.loads(written)["detail"] == "x" + detail
+
+
+@pytest.mark.parametrize("detail", ['two\nlines "quoted"', "tab\tand\rreturn"])
+def test_a_line_of_text_is_one_line_with_level_and_event(detail: str) -> None:
+    written = told(LoopFailed("fetch", detail), form="text")
+    (line,) = written.splitlines()
+    assert "error" in line
+    assert "A loop failed and starts again" in line
+    assert "loop=fetch" in line
+    assert "\x1b" not in line  # no colours where nobody looks
+
+
+def test_what_is_said_is_informational() -> None:
+    with redirect_stderr(io.StringIO()) as written:
+        logs.set_up("INFO", "json")
+        logs.say("ready", url="http://127.0.0.1:8001")
+        logs.set_up("WARNING", "json")
+        logs.say("not heard")
+    found = json.loads(written.getvalue())
+    assert (found["level"], found["event"], found["url"]) == ("info", "ready", "http://127.0.0.1:8001")
