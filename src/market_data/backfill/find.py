@@ -67,7 +67,8 @@ class Finder:
 
         `asked_for` is the tier in which an operator wants them; their wishes wait for no cap and no pause.
         """
-        places = expected(instrument, interval, span, self.clock())
+        whole = Span(interval.floor(span.start), interval.floor(span.end - 1) + interval.seconds)
+        places = expected(instrument, interval, whole, self.clock())
         return await self._queue(interval, [(instrument, one) for one in places], asked_for)
 
     def _cadence(self, one: Instrument) -> Mapping[Capability, int]:

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import delete, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.openapi.spec import Example
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from market_data.errors import BadQuestion
 from market_data.market.instrument import Tier
-from market_data.serve.parts import Given
+from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 from market_data.serve.question import Symbol
 from market_data.serve.window import read_window
@@ -20,7 +21,10 @@ MOST_LISTED = 500
 """Backfills in one answer."""
 LARGEST_ID = 2**63 - 1
 
+Number = Annotated[int, PathParameter(description="The id of a backfill.", examples=[Example(value=12345)])]
 AnyTier = Annotated[str | None, QueryParameter(description="T0, T1 or T2; without it, all.")]
+SeriesInterval = Annotated[str, PathParameter(description="1m or 1d.", examples=[Example(value="1m")])]
+Source = Annotated[str, PathParameter(description="A provider.", examples=[Example(value="yahoo")])]
 AnyStatus = Annotated[
     Literal["queued", "running", "done", "dead"] | None, QueryParameter(description="Without it, all.")
 ]
@@ -114,7 +118,7 @@ async def dead(parts: Given, *, tier: AnyTier = None, before: Before = None, lim
 
 
 @get("/dlq/backfills/{number:int}", summary="A dead letter", responses=can_fail(403, 404, 503))
-async def dead_one(parts: Given, number: int) -> Backfill:
+async def dead_one(parts: Given, number: Number) -> Backfill:
     """One backfill that was given up."""
     found = await ledger.find(parts.database, _id(number))
     if found is None or found.status != "dead":
@@ -135,7 +139,7 @@ async def dead_stats(parts: Given) -> DeadStats:
     status_code=200,
     responses=can_fail(403, 404, 503),
 )
-async def requeue(parts: Given, number: int) -> Requeued:
+async def requeue(parts: Given, number: Number) -> Requeued:
     """Queue a dead letter again, with all its attempts before it."""
     ids = await ledger.requeue(parts.database, number=_id(number))
     if not ids:
@@ -160,7 +164,7 @@ async def requeue_all(parts: Given, *, tier: AnyTier = None) -> Requeued:
     status_code=204,
     responses=can_fail(403, 404, 503),
 )
-async def discard(parts: Given, number: int) -> None:
+async def discard(parts: Given, number: Number) -> None:
     """Delete a dead letter; if its gap is still there, the next scan queues it anew."""
     if not await ledger.delete(parts.database, _id(number)):
         raise _no_letter(number)
@@ -171,7 +175,7 @@ async def discard(parts: Given, number: int) -> None:
     summary="Where a series stands at a provider",
     responses=can_fail(403, 404, 503),
 )
-async def one_cursor(parts: Given, symbol: Symbol, interval: str, source: str) -> KnownCursor:
+async def one_cursor(parts: Given, symbol: Symbol, interval: SeriesInterval, source: Source) -> KnownCursor:
     """How far a series has been asked for at a provider."""
     instrument = await parts.find(symbol)
     found = await cursor.find(parts.database, instrument.symbol, interval, source)
@@ -186,7 +190,7 @@ HANDLERS = [backfill, backfills, dead, dead_one, dead_stats, requeue, requeue_al
 
 
 async def _listed(
-    parts: Given, status: ledger.Status | None, tier: str | None, *, before: int | None, limit: int
+    parts: Parts, status: ledger.Status | None, tier: str | None, *, before: int | None, limit: int
 ) -> Backfills:
     if not 1 <= limit <= MOST_LISTED:
         raise BadQuestion(f"limit: {limit} is not between 1 and {MOST_LISTED}; use `next` for further pages")
@@ -216,11 +220,11 @@ def _tier(text: str | None) -> Tier | None:
         raise BadQuestion(f"tier: {text!r:.40} is not one of {', '.join(Tier)}") from None
 
 
-def _id(number: int) -> int:
+def _id(number: Number) -> int:
     if not 0 < number <= LARGEST_ID:
         raise BadQuestion(f"id: {number} is none", status=404)
     return number
 
 
-def _no_letter(number: int) -> BadQuestion:
+def _no_letter(number: Number) -> BadQuestion:
     return BadQuestion(f"no dead letter {number}: /ops/dlq/backfills lists those that there are", status=404)
