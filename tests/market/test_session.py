@@ -10,7 +10,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, merge
 
-from .library import DAY, Window, moments, stretches, windows
+from .strategies import DAY, Window, moments, stretches, windows
 
 NYSE = hours_of("XNYS", AssetType.EQUITY).regular
 ALWAYS = hours_of("CRYPTO", AssetType.CRYPTO).regular
