@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8001
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test soak bench docs lock clean
+.PHONY: help demo serve check format test soak chaos bench docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: $(VENV)/.dev ## Pass every test
 
 soak: $(VENV)/.dev ## Pass the tests that take minutes
 	@$(BIN)/pytest -m soak -rP
+
+chaos: $(VENV)/.dev ## Pass the tests that kill and restart for minutes
+	@$(BIN)/pytest -m chaos -rP
 
 bench: $(VENV)/.dev ## Print the figures of docs/measurements.md
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS candles_intraday (
 
 -- A scan looks at all series of a session at once, where the key would lead through each of them.
 CREATE INDEX IF NOT EXISTS candles_intraday_ts ON candles_intraday USING brin (ts) WITH (pages_per_range = 32);
+CREATE INDEX IF NOT EXISTS candles_intraday_partial ON candles_intraday (ts, symbol) WHERE status = 'partial';
 
 -- Bars of whole sessions; ts is 00:00 UTC of the session's date. Raw and adjusted prices are rows of their own.
 CREATE TABLE IF NOT EXISTS candles_daily (

@@ -132,6 +132,9 @@ class Settings(BaseModel):
     backfill_dispatch_rate_per_sec: float = Field(
         2.0, gt=0, le=1000, description="Backfills that a replica starts in a second, at most."
     )
+    backfill_lease_sec: float = Field(
+        60.0, ge=1, le=3600, description="Seconds after which a dead worker's backfill is another's."
+    )
     backfill_chunk_minutes: int = Field(
         1440, ge=1, le=10_080, description="Minutes in one backfill of 1m bars, at most."
     )

@@ -1,4 +1,4 @@
-"""What is known of each minute or day of a window: runs that add up to the window exactly; pure."""
+"""What is known of each minute or day of a window: runs that add up to the window exactly."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,15 @@ from enum import StrEnum
 
 import numpy as np
 
-from market_data.calendar import MarketHours
+from market_data.backfill.find import FOREVER, settled_before
+from market_data.calendar import MarketHours, hours_of
 from market_data.market.bar import Times
+from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+from market_data.store import bars as bars_table
+from market_data.store import ledger, vacancies
+from market_data.store.connect import Database
 from market_data.store.ledger import Open
 from market_data.store.vacancies import Vacancy
 
@@ -83,6 +88,22 @@ def runs(
     if at < window.end:
         found.append(Run(Span(at, window.end), State.CLOSED))
     return _joined(found)
+
+
+async def coverage_of(
+    database: Database, instrument: Instrument, interval: Interval, window: Span, now: float
+) -> list[Run]:
+    """The runs of a window of one series, as the stores know them at `now`; see `runs`."""
+    hours = hours_of(instrument.exchange, instrument.asset_type)
+    unfinished = await ledger.unfinished(database, [instrument.symbol], interval)
+    known = Known(
+        await bars_table.final_labels(database, instrument.symbol, interval, window),
+        await vacancies.load(database, instrument.symbol, interval, window),
+        unfinished.get(instrument.symbol, []),
+    )
+    listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
+    settled = settled_before(interval, hours, now)
+    return runs(window, interval, hours=hours, listed=listed, settled=settled, known=known)
 
 
 def condition(states: Iterable[Run]) -> Condition | None:

@@ -20,8 +20,6 @@ from market_data.store import ledger, universe, vacancies
 from market_data.store.connect import Database
 from market_data.store.ledger import Claimed
 
-LEASE_SECONDS = 60.0
-"""How long a claim lasts unless it is extended: so long a dead worker's backfill waits for another."""
 POLL_SECONDS = 1.0
 """How often the ledger is looked at."""
 DEADLINE_SECONDS = 120.0
@@ -63,6 +61,10 @@ class Worker:
         self._turns: Iterator[Tier] = cycle(TURNS)
         self._running: dict[asyncio.Task[None], Claimed] = {}
 
+    @property
+    def _lease(self) -> float:
+        return self._in_force.settings.backfill_lease_sec
+
     async def run(self) -> None:
         """Claim and do backfills until cancelled; StoreUnavailable when the ledger cannot be reached."""
         keeping = asyncio.create_task(self._keep_leases())
@@ -84,7 +86,7 @@ class Worker:
             under_way = sum(one.tier is tier for one in self._running.values())
             if under_way >= self._in_force.settings.backfill_concurrency(tier):
                 continue
-            for claimed in await ledger.claim(self._database, self._owner, tier, 1, LEASE_SECONDS):
+            for claimed in await ledger.claim(self._database, self._owner, tier, 1, self._lease):
                 task = asyncio.create_task(self._do(claimed))
                 self._running[task] = claimed
                 task.add_done_callback(self._running.pop)
@@ -94,10 +96,10 @@ class Worker:
     async def _keep_leases(self) -> None:
         """Extend the leases of what is under way; what has gone to another is let go."""
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(self._lease / 3)
             with suppress(StoreUnavailable):  # then they run out, and whoever sees the ledger claims them
                 ids = [one.id for one in self._running.values()]
-                own = await ledger.extend(self._database, self._owner, ids, LEASE_SECONDS)
+                own = await ledger.extend(self._database, self._owner, ids, self._lease)
                 for task, claimed in list(self._running.items()):
                     if claimed.id in ids and claimed.id not in own:
                         task.cancel()

@@ -34,6 +34,12 @@ universe = typer.Typer(
 )
 app.add_typer(universe, name="universe")
 
+backfill = typer.Typer(
+    no_args_is_help=True,
+    help="Show and change the ledger of backfills: the work that fills gaps.",
+)
+app.add_typer(backfill, name="backfill")
+
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),
@@ -179,6 +185,22 @@ def bars(
 
 
 @app.command()
+def coverage(
+    symbol: Annotated[str, typer.Argument(help="Symbol, such as AAPL.")],
+    *,
+    interval: Annotated[Interval, typer.Option(help="1m or 1d, as stored.")] = Interval.M1,
+    start: Annotated[str | None, typer.Option(help="First moment: 2025-10-08T14:00:00Z.")] = None,
+    end: Annotated[str | None, typer.Option(help="First moment after the window.")] = None,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say of each minute or day of a window what is known of it: filled, vacant, queued, failed and why."""
+    from market_data.cli import backfill as work
+
+    work.coverage(symbol, interval, start=start, end=end, demo=demo, as_json=as_json)
+
+
+@app.command()
 def doctor(
     ask: Annotated[bool, typer.Option(help="Ask each provider once for each capability.")] = True,
     as_json: AsJson = False,
@@ -246,3 +268,71 @@ def universe_load(
     from market_data.cli import universe as work
 
     work.load(file, demo=demo)
+
+
+AnyTier = Annotated[Tier | None, typer.Option(help="Only of this tier.")]
+
+
+@backfill.command("add")
+def backfill_add(
+    symbol: Annotated[str, typer.Argument(help="Symbol, such as AAPL.")],
+    *,
+    start: Annotated[str, typer.Option(help="First moment: 2025-10-08T14:00:00Z.")],
+    end: Annotated[str, typer.Option(help="First moment after the window.")],
+    interval: Annotated[Interval, typer.Option(help="1m or 1d, as stored.")] = Interval.M1,
+    tier: Annotated[Tier, typer.Option(help="How soon: as if it were of this tier.")] = Tier.T0,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+) -> None:
+    """Queue what is missing of a window; the service does it while it runs. Nothing is queued twice."""
+    from market_data.cli import backfill as work
+
+    work.add(symbol, interval, start=start, end=end, tier=tier, demo=demo, as_json=as_json)
+
+
+@backfill.command("list")
+def backfill_list(
+    *,
+    status: Annotated[
+        str | None, typer.Option(help="queued, running, done or dead; without it, all.")
+    ] = None,
+    tier: AnyTier = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Backfills at most.")] = 20,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show backfills, newest first; the dead ones with why."""
+    from market_data.cli import backfill as work
+
+    work.listed(status=work.read_status(status), tier=tier, limit=limit, demo=demo, as_json=as_json)
+
+
+@backfill.command("watch")
+def backfill_watch(demo: OfDemo = False) -> None:
+    """Show the progress until nothing is left to do; Ctrl-C ends the view, not the work."""
+    from market_data.cli import backfill as work
+
+    work.watch(demo=demo)
+
+
+@backfill.command("requeue")
+def backfill_requeue(
+    number: Annotated[int | None, typer.Argument(help="The id of a dead letter; without it, all.")] = None,
+    *,
+    tier: AnyTier = None,
+    demo: OfDemo = False,
+) -> None:
+    """Queue dead letters again, with all their attempts before them."""
+    from market_data.cli import backfill as work
+
+    work.requeue(number, tier=tier, demo=demo)
+
+
+@backfill.command("delete")
+def backfill_delete(
+    number: Annotated[int, typer.Argument(help="The id of a dead letter.")], demo: OfDemo = False
+) -> None:
+    """Delete a dead letter."""
+    from market_data.cli import backfill as work
+
+    work.discard(number, demo=demo)

@@ -8,20 +8,14 @@ import msgspec
 from litestar import Router, get
 from litestar.params import QueryParameter
 
-from market_data.backfill.cover import Known, Run, condition, runs
-from market_data.backfill.find import FOREVER, settled_before
-from market_data.calendar import hours_of
+from market_data.backfill.cover import Run, condition, coverage_of
 from market_data.errors import BadQuestion
-from market_data.market.bar import Times
-from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
-from market_data.serve.parts import Given, Parts
+from market_data.serve.parts import Given
 from market_data.serve.problem import can_fail
 from market_data.serve.question import End, Start, Symbol
 from market_data.serve.window import read_window
-from market_data.store import bars as bars_table
-from market_data.store import ledger, vacancies
 
 LONGEST_DAYS = {Interval.M1: 31, Interval.D1: 3660}
 """Days in one answer."""
@@ -78,7 +72,7 @@ async def coverage(
         now=parts.clock(),
     )
     span, chosen = _aligned(window.span, window.interval), window.interval
-    found = await _runs(parts, instrument, chosen, span)
+    found = await coverage_of(parts.database, instrument, chosen, span, parts.clock())
     seconds = Counter[str]()
     for one in found:
         seconds[one.state] += one.span.seconds
@@ -107,20 +101,6 @@ def _aligned(span: Span, interval: Interval) -> Span:
             f"the window is too long: that of {interval} bars may cover {LONGEST_DAYS[interval]} days at most"
         )
     return aligned
-
-
-async def _runs(parts: Parts, instrument: Instrument, interval: Interval, span: Span) -> list[Run]:
-    hours = hours_of(instrument.exchange, instrument.asset_type)
-    labels: Times = await bars_table.final_labels(parts.database, instrument.symbol, interval, span)
-    unfinished = await ledger.unfinished(parts.database, [instrument.symbol], interval)
-    known = Known(
-        labels,
-        await vacancies.load(parts.database, instrument.symbol, interval, span),
-        unfinished.get(instrument.symbol, []),
-    )
-    settled = settled_before(interval, hours, parts.clock())
-    listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
-    return runs(span, interval, hours=hours, listed=listed, settled=settled, known=known)
 
 
 def _shown(run: Run) -> CoverageRun:
