@@ -42,12 +42,14 @@ class Gather:
         *,
         hint: str | None = None,
         without: Iterable[str] = (),
+        trust_empty: bool = False,
     ) -> Gathered:
         """Ask for the bars of `query` within so many seconds, write and publish them.
 
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
-        answered = await self.router.ask(query, self._clock() + seconds, hint=hint, without=without)
+        deadline = self._clock() + seconds
+        answered = await self.router.ask(query, deadline, hint=hint, without=without, trust_empty=trust_empty)
         interval = query.capability.interval
         assert interval is not None  # noqa: S101 - a quote is no bars
         assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
@@ -63,7 +65,8 @@ class Gather:
                 asked_at=answered.asked_at,
             )
         )
-        if taken.completeness is not None:
+        # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name
+        if taken.completeness is not None and len(answered.answer):
             self.router.completed(answered.provider, query.capability, taken.completeness)
         return Gathered(answered, len(answered.answer), taken)
 

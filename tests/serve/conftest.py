@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -157,9 +158,15 @@ async def serving(postgres_url: str, redis_url: str) -> AsyncIterator[Serving]:
     """Starts services: `await serving(LOCAL_SWEEP_ENABLED="true")`; all stop when the test ends."""
     async with AsyncExitStack() as stack:
 
-        async def served(clock: Clock | None = None, stores: Stores | None = None, **settings: str) -> Served:
+        async def served(
+            clock: Clock | None = None,
+            stores: Stores | None = None,
+            recorded: Mapping[str, Path] | None = None,
+            **settings: str,
+        ) -> Served:
             at_stores = stores or Stores(postgres_url, redis_url)
-            return await stack.enter_async_context(_serving(clock or Clock(at(NOW)), at_stores, settings))
+            running = _serving(clock or Clock(at(NOW)), at_stores, recorded or {}, settings)
+            return await stack.enter_async_context(running)
 
         yield served
 
@@ -173,10 +180,14 @@ async def served(serving: Serving) -> Served:
 
 
 @asynccontextmanager
-async def _serving(clock: Clock, stores: Stores, settings: dict[str, str]) -> AsyncIterator[Served]:
+async def _serving(
+    clock: Clock, stores: Stores, recorded: Mapping[str, Path], settings: dict[str, str]
+) -> AsyncIterator[Served]:
     async with AsyncExitStack() as stack:
         plans = dict.fromkeys(discover(), Plan.UNLIMITED)
-        simulator = await stack.enter_async_context(await start(SimulatorConfig(plans=plans), clock))
+        simulator = await stack.enter_async_context(
+            await start(SimulatorConfig(plans=plans, recorded=recorded), clock)
+        )
         environment = {"LOCAL_SWEEP_ENABLED": "false", **_accounts(simulator), **settings}
 
         def reread(over: Mapping[str, str]) -> Configuration:

@@ -22,6 +22,10 @@ from market_data.store.quotes import KnownQuote
 
 MOST_WAITING = 1000
 """Jobs that nobody could serve and that are remembered; past it the oldest is forgotten."""
+QUIET_SECONDS = 600.0
+"""Where nobody had bars, one provider's word is enough for so long: a thin symbol has few calls a day."""
+MOST_QUIET = 20_000
+"""Such series that are remembered; past it the oldest is forgotten, which costs some calls."""
 STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops."""
 
@@ -61,6 +65,7 @@ class Fetcher:
         self._clock = clock
         self.waiting: OrderedDict[str, Waiting] = OrderedDict()
         """By key the jobs that no provider could serve the last time, oldest first."""
+        self._quiet: OrderedDict[str, float] = OrderedDict()  # by key, until when one empty answer is enough
 
     async def work(self) -> None:
         """Take and do jobs until cancelled, up to FETCH_CONCURRENCY at once.
@@ -112,6 +117,12 @@ class Fetcher:
         self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
         await self._end(claimed)
 
+    def _keep_quiet(self, job: Job) -> None:
+        self._quiet[job.key] = self._clock() + QUIET_SECONDS
+        self._quiet.move_to_end(job.key)
+        if len(self._quiet) > MOST_QUIET:
+            self._quiet.popitem(last=False)
+
     def _keep_waiting(self, job: Job, error: NoProvider) -> None:
         self.waiting[job.key] = Waiting(job, self._clock(), error.answers)
         self.waiting.move_to_end(job.key)
@@ -133,7 +144,12 @@ class Fetcher:
             return (await self.quote(job.symbol, job.asset_type, hint=job.provider_hint)).provider
         seconds = min(self._router.settings.fetch_deadline_sec, job.expires_at - self._clock())
         query = Query(job.capability, job.symbol, job.asset_type, job.span, self._clock())
-        gathered = await self._gather.bars(query, job.exchange, seconds, hint=job.provider_hint)
+        quiet = self._quiet.get(job.key, 0.0) > self._clock()
+        gathered = await self._gather.bars(
+            query, job.exchange, seconds, hint=job.provider_hint, trust_empty=quiet
+        )
+        if gathered.bars == 0 and not quiet:
+            self._keep_quiet(job)
         if gathered.taken.completeness is not None and gathered.taken.completeness < 1:
             await self._incomplete(job.symbol, job.capability.interval, job.span)
         return gathered.answered.provider

@@ -54,14 +54,15 @@ class Router:
         hint: str | None = None,
         trials: bool = True,
         without: Iterable[str] = (),
+        trust_empty: bool = False,
     ) -> Answered:
         """The first answer that a ranked provider gives before `deadline` (the clock's epoch seconds).
 
         One that has no bars there is not believed at once: the next may have some, and if none has, the
-        first empty answer counts. A provider that failed is not asked again. Where only a budget or a rest
-        stands in the way, it is waited for. `hint` names a provider to be preferred while it is in good
-        health, `without` those that are not asked. Without `trials` one that waits for its trial comes last:
-        nobody who waits should pay for it.
+        first empty answer counts (with `trust_empty`, at once). A provider that failed is not asked again.
+        Where only a budget or a rest stands in the way, it is waited for. `hint` names a provider to be
+        preferred while it is in good health, `without` those that are not asked. Without `trials` one that
+        waits for its trial comes last: nobody who waits should pay for it.
 
         Raises NoProvider with every provider's reason, StoreUnavailable if the shared budgets cannot be
         reached.
@@ -78,6 +79,8 @@ class Router:
                 answered = await self._tried(name, query, self._clock() + share, so_far, free=free)
                 if answered is not None:
                     return answered
+                if trust_empty and so_far.empty is not None:
+                    return so_far.empty
             if so_far.empty is not None:
                 return so_far.empty
             if len(so_far.asked) > asked_before:

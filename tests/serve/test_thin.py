@@ -1,0 +1,67 @@
+"""A thin symbol, with three trades a day, costs a bounded number of calls and ends without a gap."""
+
+from pathlib import Path
+
+import pytest
+
+from market_data.backfill.cover import State, coverage_of
+from market_data.collect.sweep import Sweeper
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.providers import discover
+from market_data.store import universe
+
+from .conftest import Clock, Served, Serving, at
+from .test_completeness import drained, fetched
+
+pytestmark = pytest.mark.anyio
+
+OPEN, CLOSE = at("2025-10-08T13:30:00Z"), at("2025-10-08T20:00:00Z")
+THIN = Instrument("THIN", "NYSE", AssetType.EQUITY, Tier.T0)
+PROVIDERS = 2
+"""Alpha Vantage is not asked: it has no words for "nothing traded", and so would be on trial all day."""
+PAUSE_MINUTES = 10
+"""How long a backfill of a thin series waits: THIN_PAUSE."""
+
+
+async def test_a_day_of_three_trades_costs_a_bounded_number_of_calls(
+    serving: Serving, tmp_path: Path
+) -> None:
+    recorded = tmp_path / "thin.csv"
+    rows = [f"2025-10-08 {time},10,10.5,9.5,10,100" for time in ("10:15:00", "12:40:00", "15:30:00")]
+    recorded.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]) + "\n")
+    served = await serving(
+        Clock(float(OPEN)),
+        recorded={"THIN": recorded},
+        CADENCE_T0="bars_1m=60",
+        PROVIDERS_DISABLED=",".join(one for one in discover() if one not in {"finnhub", "yahoo"}),
+        BACKFILL_DISPATCH_RATE_PER_SEC="1000",
+    )
+    await universe.put(served.parts.database, [THIN])
+    await a_day(served)
+    calls = {name: one.asked for name, one in served.simulator.calls.items()}
+    print(calls)  # noqa: T201 - shown with -rP
+    runs = await coverage_of(served.parts.database, THIN, Interval.M1, Span(OPEN, CLOSE), served.clock())
+    assert {run.state for run in runs} == {State.FILLED, State.VACANT}
+    assert sum(run.span.seconds for run in runs if run.state is State.FILLED) == 180
+    minutes = (CLOSE - OPEN) // 60
+    assert sum(calls.values()) <= minutes + 2 * PROVIDERS * minutes // PAUSE_MINUTES
+    before = dict(calls)
+    await drained(served)
+    assert {name: one.asked for name, one in served.simulator.calls.items()} == before, "no loop"
+
+
+async def a_day(served: Served) -> None:
+    """Every minute is swept and scanned; a backfill that waits, waits for ten of them."""
+    sweeper = Sweeper(served.parts.database, served.parts.queue, served.parts.router.roster, lambda _: None)
+    while served.clock.now < CLOSE + 1200:
+        served.clock.now += 60
+        await sweeper.sweep(served.clock())
+        await fetched(served)
+        await served.parts.finder.scan()
+        if served.clock.now % (60 * PAUSE_MINUTES) == 0:
+            await served.parts.database.run(
+                "UPDATE backfill_jobs SET next_attempt_at = now() WHERE status = 'queued'"
+            )
+    await drained(served)
