@@ -15,7 +15,7 @@ from market_data.cli.commands import app
 from .conftest import Run
 
 HEAVY = ("litestar", "aiohttp", "asyncpg", "redis", "numpy", "pydantic", "uvicorn", "exchange_calendars")
-COMMANDS = ("demo", "serve", "simulate", "migrate", "bars", "doctor", "universe")
+COMMANDS = ("demo", "serve", "simulate", "migrate", "bars", "coverage", "doctor", "universe", "backfill")
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

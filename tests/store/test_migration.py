@@ -60,6 +60,7 @@ TABLES = {
     "candles_daily",
     "candle_revisions",
     "rejected_bars",
+    "vacancies",
     "quotes_l1",
     "ingestion_cursor",
     "backfill_jobs",

@@ -14,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.events import (
+    BackfillEnded,
+    BackfillsQueued,
     BarsWritten,
     Event,
+    GapsFound,
     JobDropped,
     JobFinished,
     LoopFailed,
@@ -55,6 +58,11 @@ LINES: list[tuple[Event, str, str]] = [
     (Swept(10, 5, 3.0), "info", "Data collector swept"),
     (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
     (Published(2, 0.5), "debug", "Bar published"),
+    (GapsFound("1m", 3), "debug", "Gaps found"),
+    (BackfillsQueued("T0", 2), "info", "Backfills queued"),
+    (BackfillEnded(7, "T0", "AAPL", "done", 1, 0, 12.0), "debug", "Backfill ended"),
+    (BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 12.0, "no"), "warning", "Backfill ended"),
+    (BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "no"), "error", "Backfill ended"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]

@@ -8,8 +8,11 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from market_data.events import (
+    BackfillEnded,
+    BackfillsQueued,
     BarsWritten,
     Event,
+    GapsFound,
     JobDropped,
     JobFinished,
     LoopFailed,
@@ -36,6 +39,12 @@ EXPECTED = {
     "bars_written_total": (Counter, ("interval", "source")),
     "ingestion_lag_seconds": (Gauge, ("interval",)),
     "write_batch_ms": (Histogram, ()),
+    "gaps_found_total": (Counter, ("interval",)),
+    "backfill_jobs_enqueued_total": (Counter, ("tier",)),
+    "backfill_jobs_completed_total": (Counter, ("tier", "status")),
+    "backfill_queue_depth": (Gauge, ("tier",)),
+    "backfill_oldest_age_seconds": (Gauge, ("tier",)),
+    "slo_gap_violation_rate": (Gauge, ("tier", "interval")),
     "ws_clients_gauge": (Gauge, ()),
     "ws_publish_latency_ms": (Histogram, ()),
     "ws_dropped_messages_total": (Counter, ()),
@@ -68,7 +77,7 @@ def test_labels_and_kinds_are_those_of_the_contract() -> None:
     listed = re.findall(r"`(\w+)(?:\{([\w,]+)\})?`( \(histogram\))?", section.partition("Both batch")[0])
     contract = {name: (bool(histogram), set(labels.split(",")) - {""}) for name, labels, histogram in listed}
     ours = {one.name: (one.make is Histogram, set(one.labels)) for one in METRICS if one.name in contract}
-    assert len(ours) == 13
+    assert len(ours) == len(contract) == 19
     assert ours == {name: contract[name] for name in ours}
 
 
@@ -92,6 +101,12 @@ ASKED: dict[Sample, float] = {
     [
         (asked("ok"), ASKED),
         (asked("throttled"), {**ASKED, ("provider_errors_total", "throttled", "chart", "yahoo"): 1}),
+        (GapsFound("1m", 3), {("gaps_found_total", "1m"): 3}),
+        (BackfillsQueued("T1", 2), {("backfill_jobs_enqueued_total", "T1"): 2}),
+        (
+            BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "nobody has it"),
+            {("backfill_jobs_completed_total", "dead", "T0"): 1},
+        ),
         (
             BarsWritten("AAPL", "1m", "yahoo", told=9, changed=5, rejected=2, milliseconds=40.0),
             {

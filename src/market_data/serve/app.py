@@ -54,7 +54,7 @@ def build(parts: Parts) -> Litestar:
 def _without_what_cannot_be(app: Litestar) -> None:
     """Take Litestar's own 400 out of the description: what cannot be used is answered with 422 here."""
     for path in (app.openapi_schema.paths or {}).values():
-        for operation in (path.get, path.post):
+        for operation in (path.get, path.post, path.delete):
             responses = operation.responses if operation else None
             if responses and operation and operation.request_body is None:
                 responses.pop("400", None)

@@ -42,9 +42,9 @@ Limit = Annotated[
 class BackfillQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A window to be filled; `end` is inclusive of a bar that starts at it."""
 
-    symbol: str
-    start: str
-    end: str
+    symbol: Annotated[str, msgspec.Meta(examples=["AAPL"])]
+    start: Annotated[str, msgspec.Meta(examples=["2025-10-08T14:00:00Z"])]
+    end: Annotated[str, msgspec.Meta(examples=["2025-10-08T14:10:00Z"])]
     interval: Literal["1m", "1d"] = "1m"
     priority: Literal["T0", "T1", "T2"] = "T0"
 
@@ -194,12 +194,14 @@ async def _listed(
 ) -> Backfills:
     if not 1 <= limit <= MOST_LISTED:
         raise BadQuestion(f"limit: {limit} is not between 1 and {MOST_LISTED}; use `next` for further pages")
+    if before is not None and not 0 < before <= LARGEST_ID:
+        raise BadQuestion(f"before: {before} is no id: use the `next` of the page before")
     chosen = _tier(tier)
     found = await ledger.listed(
         parts.database,
         status=status,
         tier=chosen,
-        before=None if before is None else _id(before),
+        before=before,
         limit=limit + 1,
     )
     depths = await ledger.depths(parts.database)

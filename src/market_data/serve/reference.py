@@ -70,8 +70,8 @@ def _curl(path: str, method: str, operation: Described, document: Described, ori
         example = next(iter(one.get("examples", {}).values()), None)
         if one["in"] == "path" and example is not None:
             path = path.replace("{" + one["name"] + "}", str(example["value"]))
-    if method != "post":
-        return f"curl '{origin}{path}'"
+    if "requestBody" not in operation:
+        return f"curl '{origin}{path}'" if method == "get" else f"curl -X {method.upper()} '{origin}{path}'"
     body = json.dumps(_body(operation, document))
     return f"curl -X POST '{origin}{path}' -H 'Content-Type: application/json' -d '{body}'"
 
