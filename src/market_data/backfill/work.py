@@ -157,14 +157,17 @@ class Worker:
     async def _healed(
         self, claimed: Claimed, instrument: Instrument, said: list[ProviderAnswer]
     ) -> "_Vacant | None":
-        """Ask and take in, until nothing is missing or two who are able agree that nothing traded there.
+        """Ask for what is missing and take it in; what is still missing then never was, as those asked agree.
 
+        Until nothing is missing the next is asked, until two who are able agree that nothing traded there.
         Where only one is able, its word is enough. Raises NoProvider if nobody could be asked, _NotBelieved
         if what is missing was told but rejected, or if nobody's depth and delay reach it.
         """
-        name = await self._asked(
-            self._query(claimed, instrument, claimed.span), instrument.exchange, (), said
-        )
+        left = await self._left(claimed, instrument)
+        if not left:
+            return None  # it came by itself, or with an attempt before
+        first = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
+        name = await self._asked(first, instrument.exchange, (), said)
         asked, voters = {name}, list[str]()
         left = await self._left(claimed, instrument)
         while left:

@@ -1,0 +1,132 @@
+"""Where a series should be full by now, and what a scan makes of what is not."""
+
+import asyncio
+import itertools
+from datetime import date
+
+import pytest
+
+from market_data.backfill.find import Finder, expected
+from market_data.events import Event
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.settings import InForce, read
+from market_data.store import ledger, universe
+from market_data.store.connect import Database, open_database
+
+from .moments import at
+
+pytestmark = pytest.mark.anyio
+
+AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
+BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
+LATER = at("2024-12-31 00:00")
+
+
+def day(text: str) -> Span:
+    return Span(at(f"{text} 00:00"), at(f"{text} 00:00") + 86_400)
+
+
+@pytest.mark.parametrize(
+    ("what", "window", "start", "end"),
+    [
+        ("a day in summer", day("2024-07-02"), "2024-07-02 13:30", "2024-07-02 20:00"),
+        ("a day in winter", day("2024-11-04"), "2024-11-04 14:30", "2024-11-04 21:00"),
+        ("a half day", day("2024-07-03"), "2024-07-03 13:30", "2024-07-03 17:00"),
+    ],
+)
+def test_a_session_is_expected_in_full(what: str, window: Span, start: str, end: str) -> None:
+    assert expected(AAPL, Interval.M1, window, LATER) == [Span(at(start), at(end))], what
+
+
+@pytest.mark.parametrize("text", ["2024-07-04", "2024-07-06", "2024-07-07"])
+def test_nothing_is_expected_on_a_holiday_or_a_weekend(text: str) -> None:
+    assert expected(AAPL, Interval.M1, day(text), LATER) == []
+    assert expected(AAPL, Interval.D1, day(text), LATER) == []
+    assert expected(BITCOIN, Interval.M1, day(text), LATER) == [day(text)]
+
+
+def test_the_running_minute_and_what_is_not_settled_are_not_expected() -> None:
+    now = at("2024-07-02 14:00") + 59.0
+    assert expected(AAPL, Interval.M1, day("2024-07-02"), now) == [
+        Span(at("2024-07-02 13:30"), at("2024-07-02 13:58"))
+    ]
+
+
+def test_a_day_is_expected_five_hours_after_its_close() -> None:
+    window = Span(at("2024-07-01 00:00"), at("2024-07-04 00:00"))
+    assert expected(AAPL, Interval.D1, window, at("2024-07-03 21:59")) == [
+        day("2024-07-01"),
+        day("2024-07-02"),
+    ]
+    assert expected(AAPL, Interval.D1, window, at("2024-07-03 22:00"))[-1] == day("2024-07-03")
+
+
+def test_before_its_listing_and_after_its_delisting_nothing_is_expected() -> None:
+    listed = Instrument(
+        "NEW",
+        "NYSE",
+        AssetType.EQUITY,
+        Tier.T0,
+        listed=at("2024-07-02 00:00"),
+        delisted=at("2024-07-03 00:00"),
+    )
+    week = Span(at("2024-07-01 00:00"), at("2024-07-06 00:00"))
+    assert expected(listed, Interval.M1, week, LATER) == [
+        Span(at("2024-07-02 13:30"), at("2024-07-02 20:00"))
+    ]
+    assert expected(listed, Interval.D1, week, LATER) == [day("2024-07-02")]
+
+
+async def test_the_dates_of_the_universe_are_read(database: Database) -> None:
+    await universe.put(database, [AAPL])
+    await database.run(
+        "UPDATE symbol_universe SET listed = $1, delisted = $2", date(2024, 7, 2), date(2024, 7, 3)
+    )
+    found = await universe.find(database, "AAPL")
+    assert found is not None
+    assert (found.listed, found.delisted) == (at("2024-07-02 00:00"), at("2024-07-04 00:00"))
+
+
+def finder(database: Database, now: float, events: list[Event], **settings: str) -> Finder:
+    return Finder(database, InForce(read(settings, dotenv=None)), events.append, lambda: now)
+
+
+async def test_past_the_cap_gaps_wait_and_are_queued_once_there_is_room(database: Database) -> None:
+    symbols = [Instrument(f"X{letter}", "NYSE", AssetType.EQUITY, Tier.T0) for letter in "ABCDE"]
+    await universe.put(database, symbols)
+    now, events = at("2024-07-01 15:00") + 0.0, list[Event]()
+    capped = finder(database, now, events, BACKFILL_MAX_QUEUE_T0="3")
+    assert await capped.scan() == 3
+    assert await capped.scan() == 0
+    await database.run("UPDATE backfill_jobs SET status = 'done'")
+    await database.run("DELETE FROM backfill_jobs WHERE status = 'done'")
+    assert await capped.scan() == 3
+
+
+async def test_two_replicas_that_scan_at_once_queue_nothing_twice(postgres_url: str) -> None:
+    async with open_database(postgres_url, 4) as database:
+        await universe.put(database, [AAPL, BITCOIN])
+        now = at("2024-07-01 15:00") + 0.0
+        made = await asyncio.gather(*(finder(database, now, []).scan() for _ in range(4)))
+        unfinished = await ledger.unfinished(database, ["AAPL", "BTC-USD"], Interval.M1)
+    assert sum(made) == sum(len(jobs) for jobs in unfinished.values())
+    for jobs in unfinished.values():
+        spans = sorted(one.span for one in jobs)
+        assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+
+
+async def test_a_backfill_is_claimed_by_one_of_many_workers(postgres_url: str) -> None:
+    async with open_database(postgres_url, 8) as database:
+        await universe.put(database, [AAPL])
+        await finder(database, at("2024-07-01 15:00") + 0.0, []).scan()
+        waiting = (await ledger.depths(database))[Tier.T0].queued
+        claims = await asyncio.gather(
+            *(ledger.claim(database, f"worker {i}", Tier.T0, 1, 60.0) for i in range(8))
+        )
+        ids = [one.id for claimed in claims for one in claimed]
+        assert len(ids) == len(set(ids)) == waiting
+        assert not await ledger.settle(database, claims[0][0], "somebody else", status="done")
+        newest = max((one for claimed in claims for one in claimed), key=lambda one: one.span.end)
+        assert newest.id == claims[0][0].id or len(ids) == 1
