@@ -8,6 +8,7 @@ from shutil import rmtree
 
 import pytest
 
+from market_data.providers import discover
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.wiring import Stores
 
@@ -22,7 +23,7 @@ async def test_health_shows_every_part_of_a_service_that_works(served: Served) -
     assert got.json["status"] == "ok"
     assert got.json["database"]["detail"]["migrated"] is True
     assert got.json["redis"]["ok"]
-    assert set(got.json["providers"]["detail"]) == {"alphavantage", "finnhub", "yahoo"}
+    assert set(got.json["providers"]["detail"]) == set(discover())
     assert got.json["collector"]["detail"] == {"sweeping": False}
 
 
@@ -40,7 +41,9 @@ async def test_health_tells_a_collector_that_sweeps(serving: Serving) -> None:
 async def test_a_collector_that_has_not_swept_for_three_ticks_is_down(serving: Serving) -> None:
     served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="3600")
     async with served.parts.database.transaction() as holding:
-        await holding.execute("LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE")  # a sweep would hang here
+        await holding.execute(
+            "LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE"
+        )  # a sweep would hang here
         served.clock.now += 3 * 3600 + 1
         got = await served.get("/health")
     assert (got.status, got.json["status"]) == (503, "down")
