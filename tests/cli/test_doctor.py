@@ -19,7 +19,7 @@ from .conftest import COMMAND_SECONDS, SOURCES, Ran, Run
 pytestmark = pytest.mark.anyio
 
 KEY = "hunter2"
-NO_NETWORK = {"YAHOO_BASE_URL": "http://127.0.0.1:1"}
+NO_NETWORK = {f"{one.facts.settings_prefix}_BASE_URL": "http://127.0.0.1:1" for one in discover().values()}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_a_service_that_can_work_is_exit_code_0_and_no_key_is_shown(
     ran = await _doctor(run, simulator)
     assert ran.code == 0, ran.out
     found = _by_name(ran)
-    for name in ("yahoo bars_1m", "finnhub quotes_l1", "alphavantage eod"):
+    for name in ("yahoo bars_1m", "finnhub quotes_l1", "alphavantage eod", "alpaca bars_1m", "alpaca eod"):
         assert found[name]["ok"], found[name]
         assert "of AAPL in" in found[name]["found"]
     assert KEY not in ran.out + ran.err
@@ -77,6 +77,8 @@ async def test_refusals_and_throttling_are_told_apart(run: Run, simulator: Runni
     simulator.simulator.plans["finnhub"] = Plan.FREE
     simulator.switchboard.switch_on(Switched("yahoo", Fault.HTTP_429))
     simulator.switchboard.switch_on(Switched("alphavantage", Fault.GARBAGE))
+    for name in set(discover()) - {"finnhub", "yahoo", "alphavantage"}:  # else there would be minutes
+        simulator.switchboard.switch_on(Switched(name, Fault.HTTP_500))
     ran = await _doctor(run, simulator)
     found = _by_name(ran)
     assert ran.code == 1
@@ -107,10 +109,10 @@ def test_the_simulator_prints_what_to_set_and_stops_when_told(tmp_path: Path) ->
         words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(3)]
+        lines = [process.stdout.readline() for _ in discover()]
         process.send_signal(signal.SIGINT)
         assert process.wait(COMMAND_SECONDS) == 0
-    assert sum("_BASE_URL=http://127.0.0.1:" in line for line in lines) == 3
+    assert sum("_BASE_URL=http://127.0.0.1:" in line for line in lines) == len(discover())
 
 
 def test_the_simulator_ends_when_its_input_is_closed(tmp_path: Path) -> None:
@@ -136,6 +138,7 @@ async def _doctor(run: Run, simulator: Running, *words: str, **settings: str) ->
     for name, provider in discover().items():
         prefix = provider.facts.settings_prefix
         environment |= {f"{prefix}_BASE_URL": simulator.base_urls[name], f"{prefix}_API_KEY": KEY}
+        environment[f"{prefix}_SECRET"] = f"{KEY}-too"
     words = words or ("--json",)
     return await anyio.to_thread.run_sync(lambda: run("doctor", *words, **(environment | settings)))
 

@@ -107,6 +107,7 @@ async def collecting(
                 "CALL_TIMEOUT_SEC": str(CALL_SECONDS),
                 f"{prefix}_BASE_URL": simulator.base_urls[provider],
                 f"{prefix}_API_KEY": "hunter2",
+                f"{prefix}_SECRET": "a-secret",
                 f"{prefix}_LIMITS": "1000/1",
             },
             dotenv=None,

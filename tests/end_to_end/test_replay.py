@@ -82,6 +82,7 @@ async def collecting(
             {
                 f"{prefix}_BASE_URL": simulator.base_urls[provider],
                 f"{prefix}_API_KEY": "a-key",
+                f"{prefix}_SECRET": "a-secret",
                 f"{prefix}_LIMITS": "1000/1",
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",

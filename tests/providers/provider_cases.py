@@ -62,11 +62,16 @@ class ExpectedQuote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: str
     ts: datetime
     price: float
+    bid: float | None = None
+    ask: float | None = None
+    bid_size: float | None = None
+    ask_size: float | None = None
     volume: float | None = None
 
     @property
     def quote(self) -> Quote:
-        return Quote(self.symbol, epoch(self.ts), self.price, volume=self.volume)
+        sizes = {"bid_size": self.bid_size, "ask_size": self.ask_size}
+        return Quote(self.symbol, epoch(self.ts), self.price, self.bid, self.ask, **sizes, volume=self.volume)
 
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

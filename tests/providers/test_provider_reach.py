@@ -1,13 +1,17 @@
-"""What the three mandatory providers state of themselves, and how questions are cut to it."""
+"""What providers state of themselves, and how questions are cut to it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from provider_cases import account_of, providers
 
-from market_data.market.bar import Adjustment, Bars
+from market_data.errors import Refused
+from market_data.market.bar import Adjustment, Bars, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span, epoch
@@ -15,6 +19,7 @@ from market_data.provider import Lane, Limit, Query, Request, Response
 
 DAY = 86_400
 NEW_YORK = ZoneInfo("America/New_York")
+KEYLESS = {"yahoo"}
 NOW = epoch(datetime(2026, 10, 3, 1, tzinfo=UTC))
 
 
@@ -28,16 +33,17 @@ def test_the_mandatory_providers_are_found() -> None:
         ("finnhub", (Limit(30, 1), Limit(60, 60))),
         ("yahoo", (Limit(5, 5), Limit(300, 3600))),
         ("alphavantage", (Limit(1, 1), Limit(25, 86_400))),
+        ("alpaca", (Limit(200, 60),)),
     ],
 )
 def test_the_free_plans_limits_are_stated(name: str, limits: tuple[Limit, ...]) -> None:
     assert providers()[name].facts.limits == limits
 
 
-def test_only_yahoo_goes_without_a_key_and_as_a_browser() -> None:
-    assert not providers()["yahoo"].facts.needs_key
-    assert providers()["yahoo"].facts.lane is Lane.BROWSER
-    assert all(providers()[name].facts.needs_key for name in ("finnhub", "alphavantage"))
+def test_only_some_go_without_a_key_and_only_yahoo_as_a_browser() -> None:
+    facts = [provider.facts for provider in providers().values()]
+    assert {one.name for one in facts if not one.needs_key} == KEYLESS
+    assert {one.name for one in facts if one.lane is Lane.BROWSER} == {"yahoo"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,7 @@ def test_only_yahoo_goes_without_a_key_and_as_a_browser() -> None:
         ("finnhub", Adjustment.RAW, Adjustment.SPLIT),
         ("yahoo", Adjustment.SPLIT, Adjustment.SPLIT),
         ("alphavantage", Adjustment.RAW, Adjustment.RAW),
+        ("alpaca", Adjustment.RAW, Adjustment.RAW),
     ],
 )
 def test_the_adjustment_is_stated_by_capability(name: str, minutes: Adjustment, days: Adjustment) -> None:
@@ -66,10 +73,10 @@ def test_what_free_keys_are_refused_is_known_beforehand() -> None:
         ("finnhub", Capability.EOD),
         ("alphavantage", Capability.BARS_1M),
     } <= premium
-    assert not {name for name, _ in premium} & {"yahoo"}
+    assert not {name for name, _ in premium} & {"alpaca", *KEYLESS}
 
 
-@pytest.mark.parametrize(("name", "days"), [("finnhub", 28), ("yahoo", 7)])
+@pytest.mark.parametrize(("name", "days"), [("finnhub", 28), ("yahoo", 7), ("alpaca", 6)])
 def test_minutes_are_asked_for_in_pieces_that_one_call_answers(name: str, days: int) -> None:
     span = Span(NOW - 29 * DAY, NOW)
     pieces = providers()[name].facts.reach[Capability.BARS_1M].pieces(span)
@@ -123,6 +130,37 @@ def test_yahoo_breaks_its_cache_for_quotes_alone() -> None:
         history = _request("yahoo", capability, span)
         assert "_" not in history.params
         assert history.headers == {}
+
+
+def test_a_page_of_alpaca_holds_every_minute_of_a_piece() -> None:
+    longest = providers()["alpaca"].facts.reach[Capability.BARS_1M].longest_span
+    assert longest is not None
+    asked = _request("alpaca", Capability.BARS_1M, Span(NOW - longest, NOW))
+    assert longest // 60 <= int(asked.params["limit"]) == 10_000  # crypto has them all
+
+
+def test_alpaca_without_a_secret_is_not_asked() -> None:
+    account = replace(account_of(providers()["alpaca"]), secret="")
+    query = Query(Capability.QUOTES_L1, "AAPL", AssetType.EQUITY, Span(NOW, NOW + 1), float(NOW))
+    with pytest.raises(Refused, match="ALPACA_SECRET is not set"):
+        providers()["alpaca"].request(query, account)
+
+
+def test_alpacas_feed_is_one_exchange_for_minutes_and_all_of_them_for_days() -> None:
+    reach = providers()["alpaca"].facts.reach
+    assert reach[Capability.BARS_1M].volume_scope is VolumeScope.VENUE
+    assert reach[Capability.EOD].volume_scope is VolumeScope.CONSOLIDATED
+    feeds = [_request("alpaca", one, Span(NOW - 60, NOW)).params["feed"] for one in reach]
+    assert feeds == ["iex", "sip", "iex"]
+
+
+@given(st.integers(-DAY, 5 * DAY), st.integers(1, 9 * DAY))
+def test_alpaca_is_never_asked_for_the_newest_quarter_of_an_hour_of_all_exchanges(
+    age: int, length: int
+) -> None:
+    params = _request("alpaca", Capability.EOD, Span(NOW - age, NOW - age + length)).params
+    start, end = (epoch(datetime.fromisoformat(params[name])) for name in ("start", "end"))
+    assert start <= end < NOW - 900
 
 
 def test_a_month_of_minutes_is_read_whole() -> None:

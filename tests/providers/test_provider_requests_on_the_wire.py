@@ -94,3 +94,11 @@ def test_alpha_vantage_has_its_key_in_a_parameter_alone() -> None:
     assert arrived.params["apikey"] == KEY
     assert arrived.params["symbol"] == "BRK-B"
     assert not [name for name, value in arrived.headers.items() if KEY in value]
+
+
+def test_alpaca_has_its_key_and_secret_in_headers_alone() -> None:
+    request = asked("alpaca", Capability.QUOTES_L1, "BTC-USD", AssetType.CRYPTO)
+    arrived = asyncio.run(deliver(request, providers()["alpaca"].facts.lane))
+    assert arrived.headers["apca-api-key-id"] == KEY
+    assert arrived.headers["apca-api-secret-key"] == f"{KEY}-SECRET"
+    assert arrived.params == {"symbols": "BTC/USD"}

@@ -216,5 +216,6 @@ def _accounts(simulator: Running) -> dict[str, str]:
         prefix = provider.facts.settings_prefix
         found[f"{prefix}_BASE_URL"] = simulator.base_urls[name]
         found[f"{prefix}_API_KEY"] = f"secret-of-{name}"
+        found[f"{prefix}_SECRET"] = f"secret-of-{name}-too"
         found[f"{prefix}_LIMITS"] = "1000/1"
     return found

@@ -8,6 +8,7 @@ from shutil import rmtree
 
 import pytest
 
+from market_data.providers import discover
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.wiring import Stores
 
@@ -22,7 +23,7 @@ async def test_health_shows_every_part_of_a_service_that_works(served: Served) -
     assert got.json["status"] == "ok"
     assert got.json["database"]["detail"]["migrated"] is True
     assert got.json["redis"]["ok"]
-    assert set(got.json["providers"]["detail"]) == {"alphavantage", "finnhub", "yahoo"}
+    assert set(got.json["providers"]["detail"]) == set(discover())
     assert got.json["collector"]["detail"] == {"sweeping": False}
 
 

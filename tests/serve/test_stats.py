@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from market_data.providers import discover
 from market_data.store import universe
 
 from .conftest import AAPL, Served, Serving
@@ -20,7 +21,7 @@ def available(provider: dict[str, Any], capability: str) -> str:
 async def test_providers_are_shown_with_score_budget_and_capabilities(served: Served) -> None:
     await served.get("/stocks/AAPL/price")
     found = {one["provider"]: one for one in (await served.get("/stats/providers")).json["providers"]}
-    assert set(found) == {"alphavantage", "finnhub", "yahoo"}
+    assert set(found) == set(discover())
     asked = found["finnhub"]
     assert (asked["state"], asked["samples"], asked["error_rate"]) == ("CLOSED", 1, 0.0)
     assert 0.9 < asked["health_score"] <= 1

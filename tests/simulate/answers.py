@@ -1,25 +1,37 @@
-"""One question put to any of the three providers, and its rows in one form."""
+"""One question put to any of the providers, and its rows in one form."""
 
 from typing import Any
 
-from market_data.simulate import Plan
+from market_data.market.span import Span
+from market_data.simulate import Plan, discover
 
 from .conftest import Got, Rig, at
 
 NOW = "2024-07-03T15:00:00Z"
-BEGIN, END = at("2024-07-03T13:30:00Z"), at("2024-07-03T13:40:00Z")
-PROVIDERS = ("alphavantage", "finnhub", "yahoo")
+PROVIDERS = tuple(discover())
+SYMBOLS: dict[str, str] = {}
+"""What is asked of providers that have no AAPL."""
 OPEN_TO_ALL = {"plans": dict.fromkeys(PROVIDERS, Plan.UNLIMITED)}
 Rows = list[tuple[Any, Any, Any, Any, Any, Any]]
 
 
-async def minutes(it: Rig, provider: str, symbol: str = "AAPL") -> Got:
-    """The first ten minutes of the session, as a provider tells them."""
+def window(provider: str) -> Span:
+    """The first ten minutes of the session: a session of crypto begins at midnight."""
+    begin = at("2024-07-03T00:00:00Z" if provider in SYMBOLS else "2024-07-03T13:30:00Z")
+    return Span(begin, begin + 600)
+
+
+async def minutes(it: Rig, provider: str, symbol: str = "") -> Got:
+    """The minutes of `window`, as a provider tells them."""
+    symbol, span = symbol or SYMBOLS.get(provider, "AAPL"), window(provider)
     if provider == "finnhub":
-        window = {"from": BEGIN, "to": END - 1}
-        return await it.finnhub("stock/candle", symbol=symbol, resolution="1", **window)
+        asked: dict[str, object] = {"from": span.start, "to": span.end - 1}
+        return await it.finnhub("stock/candle", symbol=symbol, resolution="1", **asked)
     if provider == "yahoo":
-        return await it.yahoo(symbol, period1=BEGIN, period2=END - 1, interval="1m")
+        return await it.yahoo(symbol, period1=span.start, period2=span.end - 1, interval="1m")
+    if provider == "alpaca":
+        asked = {"start": "2024-07-03T13:30:00Z", "end": "2024-07-03T13:39:59Z", "timeframe": "1Min"}
+        return await it.alpaca("v2/stocks/bars", symbols=symbol, **asked)
     asked = {"symbol": symbol, "interval": "1min", "month": "2024-07", "outputsize": "full"}
     return await it.alpha_vantage("TIME_SERIES_INTRADAY", entitlement="realtime", **asked)
 
@@ -32,6 +44,8 @@ def rows(got: Got) -> Rows:
         [quote] = result["indicators"]["quote"]
         names = ("open", "high", "low", "close", "volume")
         return list(zip(result.get("timestamp", []), *(quote.get(name, []) for name in names), strict=True))
+    if "bars" in body:
+        return [tuple(row[name] for name in "tohlcv") for told in body["bars"].values() for row in told]
     if "Time Series (1min)" in body:
         told = body["Time Series (1min)"].items()
         table = [(label, *(float(cell) for cell in cells.values())) for label, cells in told]
@@ -39,5 +53,8 @@ def rows(got: Got) -> Rows:
     return list(zip(*(body.get(name, []) for name in "tohlcv"), strict=True))
 
 
-async def truth(it: Rig) -> Rows:
-    return [tuple(row) for row in (await it.get("/sim/bars/AAPL", start=BEGIN, end=END)).json["rows"]]
+async def truth(it: Rig, provider: str = "") -> Rows:
+    """The rows that the market really had, of what a provider is asked for."""
+    span, symbol = window(provider), SYMBOLS.get(provider, "AAPL")
+    got = await it.get(f"/sim/bars/{symbol}", start=span.start, end=span.end)
+    return [tuple(row) for row in got.json["rows"]]

@@ -67,6 +67,11 @@ class Rig:
     async def alpha_vantage(self, function: str, **params: object) -> Got:
         return await self.get("/alphavantage/query", **{"function": function, "apikey": "k", **params})
 
+    async def alpaca(self, endpoint: str, **params: object) -> Got:
+        keys = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
+        asked = {name: str(value) for name, value in params.items()}
+        return await self.ask("GET", f"/alpaca/{endpoint}", params=asked, headers=keys)
+
     async def switch(self, **told: object) -> Got:
         return await self.ask("POST", "/sim/faults", json=told)
 

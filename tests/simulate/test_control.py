@@ -2,7 +2,7 @@
 
 import pytest
 
-from market_data.simulate import FAULTS, paced
+from market_data.simulate import FAULTS, discover, paced
 from market_data.simulate.control import LARGEST_REQUEST
 from market_data.simulate.switchboard import MOST_FAULTS
 
@@ -90,7 +90,7 @@ async def test_the_truth_comes_as_rows(rig: Rigged) -> None:
         ("[" * 30_000, 400, "the body is not JSON"),
         ("{}", 422, "provider is missing"),
         ('{"provider":"yahoo"}', 422, "fault is missing"),
-        ('{"provider":"bing","fault":"nan"}', 422, "use one of alphavantage, finnhub, yahoo, *"),
+        ('{"provider":"bing","fault":"nan"}', 422, f"use one of {', '.join(discover())}, *"),
         ('{"provider":["yahoo"],"fault":"nan"}', 422, "unknown provider"),
         ('{"provider":"yahoo","fault":"lag"}', 422, "use one of latency, hang"),
         ('{"provider":"yahoo","fault":"nan","often":1}', 422, "unknown field 'often': use provider, fault"),

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from market_data.simulate import Plan
+from market_data.simulate import Plan, discover
 
 from .conftest import Rig, Rigged, at
 
@@ -59,11 +59,20 @@ async def by_alpha_vantage(it: Rig) -> Table:
     return table
 
 
+async def by_alpaca(it: Rig) -> Table:
+    asked = {"symbols": "SPXX", "timeframe": "1Min", "limit": 10000}
+    asked |= {"start": "2019-11-05", "end": "2019-11-09"}
+    body = (await it.alpaca("v2/stocks/bars", **asked)).json
+    return {at(row["t"]): tuple(float(row[name]) for name in "ohlcv") for row in body["bars"]["SPXX"]}
+
+
 async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
-    plans = dict.fromkeys(("alphavantage", "finnhub", "yahoo"), Plan.PREMIUM)
-    it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded={"^GSPC": REAL})
+    plans = dict.fromkeys(discover(), Plan.PREMIUM)
+    symbols = ("^GSPC", "SPXX")  # not everybody has indices
+    it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(symbols, REAL))
     right = recorded()
     assert len(right) == 1563
     assert await by_finnhub(it) == right
     assert await by_alpha_vantage(it) == right
     assert await by_yahoo(it) == right
+    assert await by_alpaca(it) == right

@@ -144,7 +144,7 @@ async def test_a_fault_can_be_spelled_on_the_command_line(text: str, expected: S
     ("text", "what"),
     [
         ("latency", "write PROVIDER:FAULT"),
-        ("bing:latency", "unknown provider 'bing': use one of alphavantage, finnhub, yahoo, "),
+        ("bing:latency", f"unknown provider 'bing': use one of {', '.join(PROVIDERS)}, "),
         ("yahoo:lag", "unknown fault 'lag': use one of latency, hang,"),
         ("yahoo:latency=x", "'x' in 'yahoo:latency=x' is not a number"),
         ("yahoo:http_500=3", "http_500 takes no value"),

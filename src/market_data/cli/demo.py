@@ -37,7 +37,7 @@ def simulated_providers(simulator: Simulator) -> dict[str, str]:
         if name in simulator.base_urls:
             prefix = provider.facts.settings_prefix
             found[f"{prefix}_BASE_URL"] = simulator.base_urls[name]
-            found[f"{prefix}_API_KEY"] = "demo"
+            found[f"{prefix}_API_KEY"] = found[f"{prefix}_SECRET"] = "demo"
             found[f"{prefix}_LIMITS"] = "50/1"
     return found
 
