@@ -41,6 +41,11 @@ BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
 REACH = Reach("candles", frozenset(AssetType))
 
 
+FIRST_THREE = ("finnhub", "yahoo", "alphavantage")
+ONLY_THREE = ",".join(sorted(set(discover()) - set(FIRST_THREE)))
+"""For PROVIDERS_DISABLED, where a test says who answers."""
+
+
 def at(text: str) -> int:
     """Epoch seconds of an ISO time."""
     return epoch(datetime.fromisoformat(text))

@@ -14,7 +14,7 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch
 from market_data.store import bars, universe
 
-from .conftest import AAPL, Served, Serving, pauses
+from .conftest import AAPL, ONLY_THREE, Served, Serving, pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +73,9 @@ async def test_an_invalid_key_moves_the_traffic_and_a_valid_one_brings_it_back(
     serving: Serving, tmp_path: Path
 ) -> None:
     (tmp_path / "FINNHUB_API_KEY").write_text("a valid key")
-    served = await serving(CONFIG_DIR=str(tmp_path), FINNHUB_API_KEY="", CADENCE_T0="bars_1m=60")
+    served = await serving(
+        CONFIG_DIR=str(tmp_path), FINNHUB_API_KEY="", CADENCE_T0="bars_1m=60", PROVIDERS_DISABLED=ONLY_THREE
+    )
     await universe.put(served.parts.database, [AAPL])
     begin = served.clock()
     async with user(served) as statuses:

@@ -11,7 +11,7 @@ from market_data.market.span import Span, epoch
 from market_data.simulate import Fault, Switched
 from market_data.store import bars, ledger, universe, vacancies
 
-from .conftest import AAPL, Clock, Served, Serving, at, pauses
+from .conftest import AAPL, ONLY_THREE, Clock, Served, Serving, at, pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ WHERE symbol = 'AAPL'
 @pytest.fixture
 async def full(serving: Serving) -> Served:
     """A service whose AAPL has every minute of the running session."""
-    served = await serving(Clock(NOW), BACKFILL_DISPATCH_RATE_PER_SEC="100")
+    served = await serving(Clock(NOW), BACKFILL_DISPATCH_RATE_PER_SEC="100", PROVIDERS_DISABLED=ONLY_THREE)
     await universe.put(served.parts.database, [AAPL])
     await healed(served, {**QUESTION, "start": "2025-10-08T13:30:00Z", "end": "2025-10-08T14:57:00Z"})
     assert len(await stored(served)) == 88
