@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
+from market_data.providers import discover
 from market_data.serve.parts import Parts
 from market_data.settings import read
 from market_data.store import cursor, universe
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 NOW = 1_720_364_400
 """2024-07-07T15:00:00Z, a Sunday."""
-PROVIDERS = {"alphavantage", "finnhub", "yahoo"}
+PROVIDERS = set(discover())
 
 Gauges = dict[str, dict[str, float]]
 """By name and label value ("" without labels)."""
