@@ -38,6 +38,10 @@ class MarketHours:
     regular: SessionGrid
     extended: SessionGrid
 
+    def grid(self, *, extended: bool) -> SessionGrid:
+        """The sessions with or without early and late trading."""
+        return self.extended if extended else self.regular
+
 
 def hours_of(exchange: str, asset_type: AssetType) -> MarketHours:
     """The hours in which an instrument trades.

@@ -116,6 +116,9 @@ class Settings(BaseModel):
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
     gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
+    gap_extended_hours: bool = Field(
+        False, description="Whether minutes of early and late trading can be missing too."
+    )
     backfill_batch_size: int = Field(5000, ge=1, le=100_000, description="Rows in one backfill write.")
     backfill_max_concurrency_t0: int = Field(
         4, ge=0, le=64, description="Backfills of T0 at once, a replica."

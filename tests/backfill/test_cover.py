@@ -28,7 +28,7 @@ def known(bars: list[int] | Times = (), vacancies: list[Vacancy] = (), backfills
 
 
 def states(window: Span, settled: int = FOREVER, listed: Span = ALWAYS, **held: object) -> list[Run]:
-    return runs(window, Interval.M1, hours=HOURS, listed=listed, settled=settled, known=known(**held))  # type: ignore[arg-type]
+    return runs(window, Interval.M1, grid=HOURS.regular, listed=listed, settled=settled, known=known(**held))  # type: ignore[arg-type]
 
 
 def test_each_minute_has_its_reason() -> None:

@@ -40,6 +40,12 @@ def test_a_session_is_expected_in_full(what: str, window: Span, start: str, end:
     assert expected(AAPL, Interval.M1, window, LATER) == [Span(at(start), at(end))], what
 
 
+def test_early_and_late_trading_is_expected_only_where_a_setting_asks_for_it() -> None:
+    assert expected(AAPL, Interval.M1, day("2024-07-02"), LATER, extended=True) == [
+        Span(at("2024-07-02 08:00"), at("2024-07-03 00:00"))
+    ]
+
+
 @pytest.mark.parametrize("text", ["2024-07-04", "2024-07-06", "2024-07-07"])
 def test_nothing_is_expected_on_a_holiday_or_a_weekend(text: str) -> None:
     assert expected(AAPL, Interval.M1, day(text), LATER) == []

@@ -7,10 +7,11 @@ from enum import StrEnum
 import numpy as np
 
 from market_data.backfill.find import FOREVER, settled_before
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.market.bar import Times
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
+from market_data.market.session import SessionGrid
 from market_data.market.span import Span
 from market_data.store import bars as bars_table
 from market_data.store import ledger, vacancies
@@ -62,16 +63,16 @@ NOT_FOUND_YET = "the next scan queues it"
 
 
 def runs(
-    window: Span, interval: Interval, *, hours: MarketHours, listed: Span, settled: int, known: Known
+    window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, settled: int, known: Known
 ) -> list[Run]:
     """The runs of `window`, oldest first, adjoining, together exactly the window.
 
     `listed` is when the instrument traded, `settled` the end of what can be missing. Each label that the
     calendar expects stands for the time to its bar's end.
     """
-    labels = hours.regular.labels(window, interval)
+    labels = grid.labels(window, interval)
     labels = labels[(labels >= listed.start) & (labels < listed.end)]
-    ends = labels + interval.seconds if interval is Interval.D1 else hours.regular.ends(labels, interval)
+    ends = labels + interval.seconds if interval is Interval.D1 else grid.ends(labels, interval)
     told = [
         _state(int(label), settled, known, filled)
         for label, filled in zip(labels, np.isin(labels, known.bars), strict=True)
@@ -91,9 +92,18 @@ def runs(
 
 
 async def coverage_of(
-    database: Database, instrument: Instrument, interval: Interval, window: Span, now: float
+    database: Database,
+    instrument: Instrument,
+    interval: Interval,
+    window: Span,
+    now: float,
+    *,
+    extended: bool = False,
 ) -> list[Run]:
-    """The runs of a window of one series, as the stores know them at `now`; see `runs`."""
+    """The runs of a window of one series, as the stores know them at `now`; see `runs`.
+
+    `extended`: early and late trading can be missing too.
+    """
     hours = hours_of(instrument.exchange, instrument.asset_type)
     unfinished = await ledger.unfinished(database, [instrument.symbol], interval)
     known = Known(
@@ -103,7 +113,9 @@ async def coverage_of(
     )
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
     settled = settled_before(interval, hours, now)
-    return runs(window, interval, hours=hours, listed=listed, settled=settled, known=known)
+    return runs(
+        window, interval, grid=hours.grid(extended=extended), listed=listed, settled=settled, known=known
+    )
 
 
 def condition(states: Iterable[Run]) -> Condition | None:

@@ -68,8 +68,12 @@ class Finder:
         `asked_for` is the tier in which an operator wants them; their wishes wait for no cap and no pause.
         """
         whole = Span(interval.floor(span.start), interval.floor(span.end - 1) + interval.seconds)
-        places = expected(instrument, interval, whole, self.clock())
+        places = expected(instrument, interval, whole, self.clock(), extended=self._extended)
         return await self._queue(interval, [(instrument, one) for one in places], asked_for)
+
+    @property
+    def _extended(self) -> bool:
+        return self.in_force.settings.gap_extended_hours
 
     def _cadence(self, one: Instrument) -> Mapping[Capability, int]:
         return self.in_force.settings.cadence(one.tier)
@@ -78,7 +82,7 @@ class Finder:
         """The newest session as far as it is settled, and one older one."""
         cutoff = settled_before(Interval.M1, hours, now)
         back = Span(cutoff - HISTORY_DAYS[Interval.M1] * 86_400, cutoff)
-        settled = [one.overlap(back) for one in hours.regular.sessions(back)]
+        settled = [one.overlap(back) for one in hours.grid(extended=self._extended).sessions(back)]
         sessions = [one for one in settled if one is not None][::-1]
         return sessions[:1] + sessions[1:][self._walk % max(len(sessions) - 1, 1) :][:1]
 
@@ -91,7 +95,7 @@ class Finder:
         places = [
             (known[symbol], one)
             for symbol in lacking
-            for one in expected(known[symbol], Interval.M1, session, now)
+            for one in expected(known[symbol], Interval.M1, session, now, extended=self._extended)
         ]
         return len(await self._queue(Interval.M1, places))
 
@@ -137,10 +141,12 @@ class Finder:
         return added
 
 
-def expected(instrument: Instrument, interval: Interval, span: Span, now: float) -> list[Span]:
+def expected(
+    instrument: Instrument, interval: Interval, span: Span, now: float, *, extended: bool = False
+) -> list[Span]:
     """Where `span` should be full by now: the settled part of each session, while the instrument is listed.
 
-    Of 1d bars, the days.
+    Of 1d bars, the days. `extended`: early and late trading too.
     """
     hours = hours_of(instrument.exchange, instrument.asset_type)
     listed = Span(
@@ -149,7 +155,7 @@ def expected(instrument: Instrument, interval: Interval, span: Span, now: float)
     if interval is Interval.D1:
         days = (Span(day, day + interval.seconds) for day in hours.regular.labels(span, interval).tolist())
         return [one for one in days if one.overlap(listed) == one]
-    parts = (session.overlap(span) for session in hours.regular.sessions(span))
+    parts = (session.overlap(span) for session in hours.grid(extended=extended).sessions(span))
     clipped = (one.overlap(listed) for one in parts if one is not None)
     return [one for one in clipped if one is not None]
 

@@ -201,7 +201,8 @@ class Worker:
 
     async def _left(self, claimed: Claimed, instrument: Instrument) -> list[Span]:
         """What is still missing of the backfill's span."""
-        places = expected(instrument, claimed.interval, claimed.span, self._clock())
+        extended = self._in_force.settings.gap_extended_hours
+        places = expected(instrument, claimed.interval, claimed.span, self._clock(), extended=extended)
         found = await missing(self._database, claimed.interval, [(claimed.symbol, one) for one in places])
         return found.get(claimed.symbol, [])
 

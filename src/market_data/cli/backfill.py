@@ -118,7 +118,8 @@ def coverage(
 
     async def work(database: Database) -> list[Run]:
         instrument = await _found(database, symbol)
-        return await coverage_of(database, instrument, interval, _whole(window.span, interval), now)
+        whole, extended = _whole(window.span, interval), stores.settings_of(demo=demo).gap_extended_hours
+        return await coverage_of(database, instrument, interval, whole, now, extended=extended)
 
     found = stores.run(work, demo=demo)
     if as_json:

@@ -72,7 +72,14 @@ async def coverage(
         now=parts.clock(),
     )
     span, chosen = _aligned(window.span, window.interval), window.interval
-    found = await coverage_of(parts.database, instrument, chosen, span, parts.clock())
+    found = await coverage_of(
+        parts.database,
+        instrument,
+        chosen,
+        span,
+        parts.clock(),
+        extended=parts.settings.gap_extended_hours,
+    )
     seconds = Counter[str]()
     for one in found:
         seconds[one.state] += one.span.seconds
