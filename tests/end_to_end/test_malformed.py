@@ -17,12 +17,19 @@ from .collector import CALL_SECONDS, Collector, collecting
 pytestmark = pytest.mark.anyio
 
 AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
+BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
+INSTRUMENTS = {"binance": BITCOIN}  # they have no stocks; the others are asked for AAPL
 MINUTES_AFTER_OPEN = datetime(2024, 7, 2, 13, 33, 30, tzinfo=UTC)
 """The first bar of a session is among the newest: a fault strikes only that one."""
 EVENING = datetime(2024, 7, 2, 21, 30, 30, tzinfo=UTC)
 WEEK = 7 * 86_400
 
-BEGINS = {"alphavantage": EVENING}  # it tells a day's minutes after the day; the others at once
+MINUTES_AFTER_MIDNIGHT = datetime(2024, 7, 2, 0, 3, 30, tzinfo=UTC)
+"""The same of crypto, whose sessions are the days of UTC."""
+BEGINS = {
+    "alphavantage": EVENING,  # it tells a day's minutes after the day; the others at once
+    **dict.fromkeys(INSTRUMENTS, MINUTES_AFTER_MIDNIGHT),
+}
 STEPS = {"alphavantage": timedelta(days=1)}
 
 CODES = {
@@ -45,6 +52,7 @@ CODES_AT = {
     ("yahoo", Fault.MAINTENANCE): "unavailable",  # it is known to say so
     ("alphavantage", Fault.NO_DATA): "unavailable",  # an empty object: it has no words for "none"
     ("alphavantage", Fault.NAN): "",  # its numbers are texts: the rows are read, and judged
+    ("binance", Fault.NAN): "",  # so are its
 }
 REASONS = {
     Fault.NAN: "not_finite",
@@ -82,9 +90,10 @@ async def test_a_fault_is_named_stores_nothing_wrong_and_is_over_when_it_is_over
 ) -> None:
     begin = epoch(BEGINS.get(provider, MINUTES_AFTER_OPEN))
     step = STEPS.get(provider, timedelta(seconds=200)).total_seconds()
-    async with collecting(provider, AAPL, database, redis_url, float(begin)) as collector:
+    instrument = INSTRUMENTS.get(provider, AAPL)
+    async with collecting(provider, instrument, database, redis_url, float(begin)) as collector:
         assert await collector.cycle() == []
-        before = await _sound(collector, provider)
+        before = await _sound(collector, provider, instrument)
 
         collector.simulator.switchboard.switch_on(Switched(provider, fault, value=VALUES.get(fault)))
         collector.clock.now += step
@@ -92,26 +101,28 @@ async def test_a_fault_is_named_stores_nothing_wrong_and_is_over_when_it_is_over
         code = CODES_AT.get((provider, fault), CODES.get(fault, ""))
         assert said.get(provider, "") == code
         if fault not in PLAUSIBLE:
-            await _sound(collector, provider)
+            await _sound(collector, provider, instrument)
         assert await collector.rejected() == ({REASONS[fault]} if fault in REASONS and not code else set())
 
         collector.simulator.switchboard.switch_off()
         collector.clock.now += step
         assert await collector.cycle() == []
-        after = await _sound(collector, provider, trusting=fault not in PLAUSIBLE)
+        after = await _sound(collector, provider, instrument, trusting=fault not in PLAUSIBLE)
         assert len(after) > len(before)
         if provider != "alphavantage":  # whose step is a day: longer than what a sweep asks for again
-            assert _complete(collector, after)
+            assert _complete(collector, instrument, after)
 
 
-async def _sound(collector: Collector, provider: str, *, trusting: bool = True) -> list[Row]:
+async def _sound(
+    collector: Collector, provider: str, instrument: Instrument, *, trusting: bool = True
+) -> list[Row]:
     """The stored bars, each of which is the market's own; of the newest only, where not `trusting`."""
-    stored = await collector.stored(AAPL.symbol)
+    stored = await collector.stored(instrument.symbol)
     assert stored
     assert len({row[0] for row in stored}) == len(stored)
     now = int(collector.clock())
-    truth = collector.truth(AAPL.symbol, Span(now - WEEK, now))
-    regular = hours_of(AAPL.exchange, AAPL.asset_type).regular
+    truth = collector.truth(instrument.symbol, Span(now - WEEK, now))
+    regular = hours_of(instrument.exchange, instrument.asset_type).regular
     for row in stored if trusting else stored[-4:]:
         # Yahoo tells no volume of early and late trading
         width = 6 if provider != "yahoo" or regular.is_open(row[0]) else 5
@@ -119,10 +130,10 @@ async def _sound(collector: Collector, provider: str, *, trusting: bool = True) 
     return stored
 
 
-def _complete(collector: Collector, stored: list[Row]) -> bool:
+def _complete(collector: Collector, instrument: Instrument, stored: list[Row]) -> bool:
     """Whether every minute of the running session that is settled is stored."""
     now = int(collector.clock())
-    session = hours_of(AAPL.exchange, AAPL.asset_type).regular.session_at(now)
+    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_at(now)
     assert session is not None
-    settled = {ts for ts in collector.truth(AAPL.symbol, Span(session.start, now)) if ts + 120 <= now}
+    settled = {ts for ts in collector.truth(instrument.symbol, Span(session.start, now)) if ts + 120 <= now}
     return settled <= {row[0] for row in stored}

@@ -31,7 +31,9 @@ from market_data.stream import Stream
 from market_data.transport import Transport
 from market_data.wiring import routing
 
-SYMBOL = "SPXX"
+FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
+COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
+INSTRUMENTS = {"binance": COIN}  # they have no funds; the rows are the same
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "mplfinance" / "SP500_NOV2019_IDay.csv"
 """The S&P 500 minute by minute, 5 to 8 November 2019, the closing minute of three days included."""
 FIRST = datetime(2019, 11, 5, 14, 31, 30, tzinfo=UTC)
@@ -75,7 +77,9 @@ async def collecting(
     provider: str, database: Database, redis_url: str, clock: Clock
 ) -> AsyncIterator[Collector]:
     async with AsyncExitStack() as stack:
-        config = SimulatorConfig(recorded={SYMBOL: RECORDED}, plans={provider: Plan.UNLIMITED})
+        config = SimulatorConfig(
+            recorded=dict.fromkeys((FUND.symbol, COIN.symbol), RECORDED), plans={provider: Plan.UNLIMITED}
+        )
         simulator = await stack.enter_async_context(await start(config, clock))
         prefix = discover()[provider].facts.settings_prefix
         configuration = read(
@@ -127,14 +131,15 @@ def recorded() -> Iterator[Row]:
 async def test_recorded_minutes_are_stored_once_and_value_for_value(
     provider: str, database: Database, redis_url: str
 ) -> None:
-    await universe.put(database, [Instrument(SYMBOL, "NYSE", AssetType.ETF, Tier.T0)])
+    instrument = INSTRUMENTS.get(provider, FUND)
+    await universe.put(database, [instrument])
     clock = Clock(FIRST)
     async with collecting(provider, database, redis_url, clock) as collector:
         while clock.at < LAST:
             await collector.collect(clock())
             clock.at += STEP
     span = Span.between(FIRST - timedelta(days=1), LAST)
-    stored = await bars.window(database, SYMBOL, Interval.M1, span, limit=10_000, as_of=None)
+    stored = await bars.window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
     expected = list(recorded())
     assert len(expected) == 1563
     rows = [(int(bar.ts.timestamp()), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in stored]

@@ -19,7 +19,7 @@ from market_data.provider import Lane, Limit, Query, Request, Response
 
 DAY = 86_400
 NEW_YORK = ZoneInfo("America/New_York")
-KEYLESS = {"yahoo"}
+KEYLESS = {"binance", "yahoo"}
 NOW = epoch(datetime(2026, 10, 3, 1, tzinfo=UTC))
 
 
@@ -34,6 +34,7 @@ def test_the_mandatory_providers_are_found() -> None:
         ("yahoo", (Limit(5, 5), Limit(300, 3600))),
         ("alphavantage", (Limit(1, 1), Limit(25, 86_400))),
         ("alpaca", (Limit(200, 60),)),
+        ("binance", (Limit(3000, 60),)),
     ],
 )
 def test_the_free_plans_limits_are_stated(name: str, limits: tuple[Limit, ...]) -> None:
@@ -53,6 +54,7 @@ def test_only_some_go_without_a_key_and_only_yahoo_as_a_browser() -> None:
         ("yahoo", Adjustment.SPLIT, Adjustment.SPLIT),
         ("alphavantage", Adjustment.RAW, Adjustment.RAW),
         ("alpaca", Adjustment.RAW, Adjustment.RAW),
+        ("binance", Adjustment.RAW, Adjustment.RAW),
     ],
 )
 def test_the_adjustment_is_stated_by_capability(name: str, minutes: Adjustment, days: Adjustment) -> None:
@@ -137,6 +139,28 @@ def test_a_page_of_alpaca_holds_every_minute_of_a_piece() -> None:
     assert longest is not None
     asked = _request("alpaca", Capability.BARS_1M, Span(NOW - longest, NOW))
     assert longest // 60 <= int(asked.params["limit"]) == 10_000  # crypto has them all
+
+
+@pytest.mark.parametrize(("name", "rows"), [("binance", 1000)])
+@pytest.mark.parametrize("capability", [Capability.BARS_1M, Capability.EOD])
+@pytest.mark.parametrize("off_the_grid", [0, 1, 59])
+def test_a_piece_of_crypto_has_no_more_bars_than_an_answer_holds(
+    name: str, rows: int, capability: Capability, off_the_grid: int
+) -> None:
+    assert capability.interval is not None
+    length = capability.interval.seconds
+    span = Span(NOW - 700 * DAY + off_the_grid, NOW)
+    pieces = providers()[name].facts.reach[capability].pieces(span)
+    assert max(-(-piece.end // length) - -(-piece.start // length) for piece in pieces) <= rows
+    assert (pieces[0].start, pieces[-1].end) == (span.start, span.end)
+
+
+@pytest.mark.parametrize("name", ["binance"])
+def test_exchanges_of_crypto_have_nothing_else_and_count_their_own_trades(name: str) -> None:
+    for reach in providers()[name].facts.reach.values():
+        assert reach.asset_types == {AssetType.CRYPTO}
+    for capability in (Capability.BARS_1M, Capability.EOD):
+        assert providers()[name].facts.reach[capability].volume_scope is VolumeScope.VENUE
 
 
 def test_alpaca_without_a_secret_is_not_asked() -> None:

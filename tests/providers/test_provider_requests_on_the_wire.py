@@ -102,3 +102,12 @@ def test_alpaca_has_its_key_and_secret_in_headers_alone() -> None:
     assert arrived.headers["apca-api-key-id"] == KEY
     assert arrived.headers["apca-api-secret-key"] == f"{KEY}-SECRET"
     assert arrived.params == {"symbols": "BTC/USD"}
+
+
+@pytest.mark.parametrize("name", ["binance"])
+def test_who_needs_no_key_is_sent_none(name: str) -> None:
+    request = asked(name, Capability.BARS_1M, "BTC-USD", AssetType.CRYPTO)
+    arrived = asyncio.run(deliver(request, providers()[name].facts.lane))
+    assert arrived.params == request.params
+    assert arrived.headers["user-agent"]
+    assert not [one for one in (*arrived.headers.values(), *arrived.params.values()) if KEY in one]

@@ -9,7 +9,7 @@ from .conftest import Got, Rig, at
 
 NOW = "2024-07-03T15:00:00Z"
 PROVIDERS = tuple(discover())
-SYMBOLS: dict[str, str] = {}
+SYMBOLS = {"binance": "BTC-USD"}
 """What is asked of providers that have no AAPL."""
 OPEN_TO_ALL = {"plans": dict.fromkeys(PROVIDERS, Plan.UNLIMITED)}
 Rows = list[tuple[Any, Any, Any, Any, Any, Any]]
@@ -32,6 +32,10 @@ async def minutes(it: Rig, provider: str, symbol: str = "") -> Got:
     if provider == "alpaca":
         asked = {"start": "2024-07-03T13:30:00Z", "end": "2024-07-03T13:39:59Z", "timeframe": "1Min"}
         return await it.alpaca("v2/stocks/bars", symbols=symbol, **asked)
+    if provider == "binance":
+        pair = symbol.replace("-USD", "USDT")
+        asked = {"startTime": span.start * 1000, "endTime": span.end * 1000 - 1, "interval": "1m"}
+        return await it.binance("klines", symbol=pair, **asked)
     asked = {"symbol": symbol, "interval": "1min", "month": "2024-07", "outputsize": "full"}
     return await it.alpha_vantage("TIME_SERIES_INTRADAY", entitlement="realtime", **asked)
 
@@ -39,6 +43,8 @@ async def minutes(it: Rig, provider: str, symbol: str = "") -> Got:
 def rows(got: Got) -> Rows:
     """The rows of an answer in the order in which they were told; times in epoch seconds, or as spelled."""
     body = got.json
+    if isinstance(body, list):
+        return [(row[0] // 1000, *(float(cell) for cell in row[1:6])) for row in body]
     if "chart" in body:
         [result] = body["chart"]["result"]
         [quote] = result["indicators"]["quote"]

@@ -72,6 +72,9 @@ class Rig:
         asked = {name: str(value) for name, value in params.items()}
         return await self.ask("GET", f"/alpaca/{endpoint}", params=asked, headers=keys)
 
+    async def binance(self, endpoint: str, **params: object) -> Got:
+        return await self.get(f"/binance/api/v3/{endpoint}", **params)
+
     async def switch(self, **told: object) -> Got:
         return await self.ask("POST", "/sim/faults", json=told)
 

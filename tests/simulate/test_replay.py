@@ -66,9 +66,19 @@ async def by_alpaca(it: Rig) -> Table:
     return {at(row["t"]): tuple(float(row[name]) for name in "ohlcv") for row in body["bars"]["SPXX"]}
 
 
+async def by_binance(it: Rig) -> Table:
+    table: Table = {}
+    for begin in range(BEGIN, END, 60_000):
+        asked = {"symbol": "SPXUSDT", "interval": "1m", "limit": 1000}
+        window = {"startTime": begin * 1000, "endTime": min(begin + 60_000, END) * 1000 - 1}
+        for label, *row in (await it.binance("klines", **asked, **window)).json:
+            table[label // 1000] = tuple(float(cell) for cell in row[:5])
+    return table
+
+
 async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
     plans = dict.fromkeys(discover(), Plan.PREMIUM)
-    symbols = ("^GSPC", "SPXX")  # not everybody has indices
+    symbols = ("^GSPC", "SPXX", "SPX-USD")  # not everybody has indices
     it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(symbols, REAL))
     right = recorded()
     assert len(right) == 1563
@@ -76,3 +86,4 @@ async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
     assert await by_alpha_vantage(it) == right
     assert await by_yahoo(it) == right
     assert await by_alpaca(it) == right
+    assert await by_binance(it) == right

@@ -77,10 +77,12 @@ FAULTS: Mapping[Fault, Line] = {
     Fault.GARBAGE: Line("answers 200 with bytes that are not JSON"),
     Fault.CUT_BODY: Line("closes the connection in the middle of the body that Content-Length announced"),
     Fault.WRONG_SCHEMA: Line("answers JSON in which every key has another name"),
-    Fault.UNEQUAL_ARRAYS: Line("one close is missing from the columns (Alpha Vantage: from every row)"),
+    Fault.UNEQUAL_ARRAYS: Line(
+        "one close is missing from the columns, or from the last row (Alpha Vantage: from every row)"
+    ),
     Fault.WRONG_SYMBOL: Line(
         "answers for another symbol, at twice the price",
-        not_at=frozenset({"finnhub"}),
+        not_at=frozenset({"binance", "finnhub"}),
         because="its answers do not say which symbol they are about, so that nobody could tell",
     ),
     Fault.NO_DATA: Line("says that there are no bars, in the provider's own words, though there are"),

@@ -96,7 +96,9 @@ def _render(protocol: WireProtocol, ask: Ask, faults: Mapping[Fault, Switched]) 
     if Fault.UNEQUAL_ARRAYS in faults:
         reply = replace(reply, body=protocol.uneven(reply.body))
     if Fault.WRONG_SCHEMA in faults and not isinstance(reply.body, str):
-        reply = replace(reply, body=_renamed(reply.body))
+        # an array at the top has no key that could have another name: now it has one
+        named = {"rows": reply.body} if isinstance(reply.body, list) else reply.body
+        reply = replace(reply, body=_renamed(named))
     return _page(faults) or reply
 
 
