@@ -70,6 +70,9 @@ async def test_a_service_that_can_work_is_exit_code_0_and_no_key_is_shown(
     for name in ("yahoo bars_1m", "finnhub quotes_l1", "alphavantage eod", "alpaca bars_1m", "alpaca eod"):
         assert found[name]["ok"], found[name]
         assert "of AAPL in" in found[name]["found"]
+    for name in ("binance bars_1m", "coinbase quotes_l1"):
+        assert found[name]["ok"], found[name]
+        assert "of BTC-USD in" in found[name]["found"]
     assert KEY not in ran.out + ran.err
 
 

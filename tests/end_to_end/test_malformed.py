@@ -18,7 +18,9 @@ pytestmark = pytest.mark.anyio
 
 AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
 BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
-INSTRUMENTS = {"binance": BITCOIN}  # they have no stocks; the others are asked for AAPL
+INSTRUMENTS = dict.fromkeys(
+    ("binance", "coinbase"), BITCOIN
+)  # they have no stocks; the others are asked for AAPL
 MINUTES_AFTER_OPEN = datetime(2024, 7, 2, 13, 33, 30, tzinfo=UTC)
 """The first bar of a session is among the newest: a fault strikes only that one."""
 EVENING = datetime(2024, 7, 2, 21, 30, 30, tzinfo=UTC)

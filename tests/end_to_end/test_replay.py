@@ -33,7 +33,7 @@ from market_data.wiring import routing
 
 FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
 COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
-INSTRUMENTS = {"binance": COIN}  # they have no funds; the rows are the same
+INSTRUMENTS = dict.fromkeys(("binance", "coinbase"), COIN)  # they have no funds; the rows are the same
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "mplfinance" / "SP500_NOV2019_IDay.csv"
 """The S&P 500 minute by minute, 5 to 8 November 2019, the closing minute of three days included."""
 FIRST = datetime(2019, 11, 5, 14, 31, 30, tzinfo=UTC)

@@ -19,7 +19,7 @@ from market_data.provider import Lane, Limit, Query, Request, Response
 
 DAY = 86_400
 NEW_YORK = ZoneInfo("America/New_York")
-KEYLESS = {"binance", "yahoo"}
+KEYLESS = {"binance", "coinbase", "yahoo"}
 NOW = epoch(datetime(2026, 10, 3, 1, tzinfo=UTC))
 
 
@@ -35,6 +35,7 @@ def test_the_mandatory_providers_are_found() -> None:
         ("alphavantage", (Limit(1, 1), Limit(25, 86_400))),
         ("alpaca", (Limit(200, 60),)),
         ("binance", (Limit(3000, 60),)),
+        ("coinbase", (Limit(10, 1),)),
     ],
 )
 def test_the_free_plans_limits_are_stated(name: str, limits: tuple[Limit, ...]) -> None:
@@ -55,6 +56,7 @@ def test_only_some_go_without_a_key_and_only_yahoo_as_a_browser() -> None:
         ("alphavantage", Adjustment.RAW, Adjustment.RAW),
         ("alpaca", Adjustment.RAW, Adjustment.RAW),
         ("binance", Adjustment.RAW, Adjustment.RAW),
+        ("coinbase", Adjustment.RAW, Adjustment.RAW),
     ],
 )
 def test_the_adjustment_is_stated_by_capability(name: str, minutes: Adjustment, days: Adjustment) -> None:
@@ -141,7 +143,7 @@ def test_a_page_of_alpaca_holds_every_minute_of_a_piece() -> None:
     assert longest // 60 <= int(asked.params["limit"]) == 10_000  # crypto has them all
 
 
-@pytest.mark.parametrize(("name", "rows"), [("binance", 1000)])
+@pytest.mark.parametrize(("name", "rows"), [("binance", 1000), ("coinbase", 300)])
 @pytest.mark.parametrize("capability", [Capability.BARS_1M, Capability.EOD])
 @pytest.mark.parametrize("off_the_grid", [0, 1, 59])
 def test_a_piece_of_crypto_has_no_more_bars_than_an_answer_holds(
@@ -155,7 +157,18 @@ def test_a_piece_of_crypto_has_no_more_bars_than_an_answer_holds(
     assert (pieces[0].start, pieces[-1].end) == (span.start, span.end)
 
 
-@pytest.mark.parametrize("name", ["binance"])
+@given(st.integers(-DAY, 5 * DAY), st.integers(1, 300 * 60), st.integers(0, 59))
+def test_coinbase_is_asked_for_at_most_300_candles_wherever_a_piece_begins(
+    age: int, length: int, off_the_grid: int
+) -> None:
+    start = NOW - age + off_the_grid
+    params = _request("coinbase", Capability.BARS_1M, Span(start, start + length), AssetType.CRYPTO).params
+    first, last = (epoch(datetime.fromisoformat(params[name])) for name in ("start", "end"))
+    assert first % 60 == 0
+    assert 0 < last - first <= 300 * 60 - 1
+
+
+@pytest.mark.parametrize("name", ["binance", "coinbase"])
 def test_exchanges_of_crypto_have_nothing_else_and_count_their_own_trades(name: str) -> None:
     for reach in providers()[name].facts.reach.values():
         assert reach.asset_types == {AssetType.CRYPTO}
@@ -214,6 +227,8 @@ def test_a_month_of_minutes_is_read_whole() -> None:
     assert set(told.rows()[-1][1:]) == {1.0, 1.2, 0.9, 1.1, 7.0}
 
 
-def _request(name: str, capability: Capability, span: Span) -> Request:
-    query = Query(capability, "AAPL", AssetType.EQUITY, span, float(NOW))
+def _request(
+    name: str, capability: Capability, span: Span, asset_type: AssetType = AssetType.EQUITY
+) -> Request:
+    query = Query(capability, "AAPL", asset_type, span, float(NOW))
     return providers()[name].request(query, account_of(providers()[name]))

@@ -104,10 +104,17 @@ def test_alpaca_has_its_key_and_secret_in_headers_alone() -> None:
     assert arrived.params == {"symbols": "BTC/USD"}
 
 
-@pytest.mark.parametrize("name", ["binance"])
+@pytest.mark.parametrize("name", ["binance", "coinbase"])
 def test_who_needs_no_key_is_sent_none(name: str) -> None:
     request = asked(name, Capability.BARS_1M, "BTC-USD", AssetType.CRYPTO)
     arrived = asyncio.run(deliver(request, providers()[name].facts.lane))
     assert arrived.params == request.params
     assert arrived.headers["user-agent"]
     assert not [one for one in (*arrived.headers.values(), *arrived.params.values()) if KEY in one]
+
+
+def test_coinbase_is_told_who_asks() -> None:
+    request = asked("coinbase", Capability.QUOTES_L1, "BTC-USD", AssetType.CRYPTO)
+    arrived = asyncio.run(deliver(request, providers()["coinbase"].facts.lane))
+    assert arrived.path == "/products/BTC-USD/ticker"
+    assert arrived.headers["user-agent"] == "market-data-service"

@@ -9,9 +9,11 @@ from .conftest import Got, Rig, at
 
 NOW = "2024-07-03T15:00:00Z"
 PROVIDERS = tuple(discover())
-SYMBOLS = {"binance": "BTC-USD"}
+SYMBOLS = dict.fromkeys(("binance", "coinbase"), "BTC-USD")
 """What is asked of providers that have no AAPL."""
 OPEN_TO_ALL = {"plans": dict.fromkeys(PROVIDERS, Plan.UNLIMITED)}
+BINANCES = "application/json;charset=UTF-8"
+"""Its spelling of what others spell with a blank; candles of both exchanges of crypto are bare arrays."""
 Rows = list[tuple[Any, Any, Any, Any, Any, Any]]
 
 
@@ -36,6 +38,9 @@ async def minutes(it: Rig, provider: str, symbol: str = "") -> Got:
         pair = symbol.replace("-USD", "USDT")
         asked = {"startTime": span.start * 1000, "endTime": span.end * 1000 - 1, "interval": "1m"}
         return await it.binance("klines", symbol=pair, **asked)
+    if provider == "coinbase":
+        asked = {"start": span.start, "end": span.end - 1, "granularity": 60}
+        return await it.coinbase(f"products/{symbol}/candles", **asked)
     asked = {"symbol": symbol, "interval": "1min", "month": "2024-07", "outputsize": "full"}
     return await it.alpha_vantage("TIME_SERIES_INTRADAY", entitlement="realtime", **asked)
 
@@ -43,8 +48,10 @@ async def minutes(it: Rig, provider: str, symbol: str = "") -> Got:
 def rows(got: Got) -> Rows:
     """The rows of an answer in the order in which they were told; times in epoch seconds, or as spelled."""
     body = got.json
-    if isinstance(body, list):
+    if isinstance(body, list) and got.headers["content-type"] == BINANCES:
         return [(row[0] // 1000, *(float(cell) for cell in row[1:6])) for row in body]
+    if isinstance(body, list):  # the newest is told first
+        return [(at, opened, high, low, *rest) for at, low, high, opened, *rest in body[::-1]]
     if "chart" in body:
         [result] = body["chart"]["result"]
         [quote] = result["indicators"]["quote"]

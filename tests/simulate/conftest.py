@@ -75,6 +75,9 @@ class Rig:
     async def binance(self, endpoint: str, **params: object) -> Got:
         return await self.get(f"/binance/api/v3/{endpoint}", **params)
 
+    async def coinbase(self, path: str, **params: object) -> Got:
+        return await self.get(f"/coinbase/{path}", **params)
+
     async def switch(self, **told: object) -> Got:
         return await self.ask("POST", "/sim/faults", json=told)
 

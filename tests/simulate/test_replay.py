@@ -76,8 +76,17 @@ async def by_binance(it: Rig) -> Table:
     return table
 
 
+async def by_coinbase(it: Rig) -> Table:
+    table: Table = {}
+    for begin in range(BEGIN, END, 18_000):
+        window = {"start": begin, "end": begin + 17_999, "granularity": 60}
+        for label, low, high, opened, *rest in (await it.coinbase("products/SPX-USD/candles", **window)).json:
+            table[label] = (opened, high, low, *rest)
+    return {label: row for label, row in table.items() if label < END}
+
+
 async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
-    plans = dict.fromkeys(discover(), Plan.PREMIUM)
+    plans = dict.fromkeys(discover(), Plan.PREMIUM) | {"coinbase": Plan.UNLIMITED}  # 20 calls at once
     symbols = ("^GSPC", "SPXX", "SPX-USD")  # not everybody has indices
     it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(symbols, REAL))
     right = recorded()
@@ -87,3 +96,4 @@ async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
     assert await by_yahoo(it) == right
     assert await by_alpaca(it) == right
     assert await by_binance(it) == right
+    assert await by_coinbase(it) == right

@@ -72,8 +72,8 @@ def demo(
 ) -> None:
     """Run the service on a simulated market: nothing to configure, nothing leaves this machine.
 
-    The provider simulator speaks the real protocols of Finnhub, Yahoo and Alpha Vantage; at the address that
-    is printed faults can be switched on. Stocks keep New York's hours, BTC-USD and ETH-USD trade always.
+    The provider simulator speaks the real protocols of all providers; at the address that is printed faults
+    can be switched on. Stocks keep New York's hours, BTC-USD and ETH-USD trade always.
     Its data are its own: `market-data bars BTC-USD --demo` shows them.
     """
     from market_data.cli import serve
@@ -133,7 +133,7 @@ def simulate(
         bool, typer.Option("--while-stdin", hidden=True, help="Stop when standard input is closed.")
     ] = False,
 ) -> None:
-    """Run a simulator of Finnhub, Yahoo and Alpha Vantage that speaks their own protocols.
+    """Run a simulator of every provider that speaks their own protocols.
 
     Bars are recorded ones or made from a seed. Faults are switched on and off while it runs: its page at /
     tells how. Point the service at it with `<PROVIDER>_BASE_URL`, as printed when it starts.

@@ -82,7 +82,7 @@ FAULTS: Mapping[Fault, Line] = {
     ),
     Fault.WRONG_SYMBOL: Line(
         "answers for another symbol, at twice the price",
-        not_at=frozenset({"binance", "finnhub"}),
+        not_at=frozenset({"binance", "coinbase", "finnhub"}),
         because="its answers do not say which symbol they are about, so that nobody could tell",
     ),
     Fault.NO_DATA: Line("says that there are no bars, in the provider's own words, though there are"),
