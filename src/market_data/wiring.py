@@ -33,7 +33,7 @@ from market_data.route.account import accounts
 from market_data.route.budget import Budget
 from market_data.route.call import Caller
 from market_data.route.roster import Roster
-from market_data.route.router import Router
+from market_data.route.router import Router, Sleep
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store.connect import Database, migrate, open_database
@@ -243,11 +243,19 @@ def _name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def routing(in_force: InForce, transport: Transport, budget: Budget, *, tell: Tell, clock: Clock) -> Router:
+def routing(
+    in_force: InForce,
+    transport: Transport,
+    budget: Budget,
+    *,
+    tell: Tell,
+    clock: Clock,
+    sleep: Sleep = asyncio.sleep,
+) -> Router:
     """A router over every provider that is installed, with the accounts of the configuration in force."""
     providers = discover()
     roster = Roster(providers, accounts(in_force.configuration, providers), in_force, clock)
-    return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock)
+    return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock, sleep)
 
 
 async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, in_force: InForce, clock: Clock) -> None:

@@ -41,6 +41,9 @@ class Hand:
     def __call__(self) -> float:
         return self.now
 
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
 
 @dataclass(frozen=True)
 class Collector:
@@ -119,7 +122,14 @@ async def collecting(
         await universe.put(database, [instrument])
         transport = await stack.enter_async_context(Transport())
         events = list[Event]()
-        router = routing(InForce(configuration), transport, Budget(redis), tell=events.append, clock=clock)
+        router = routing(
+            InForce(configuration),
+            transport,
+            Budget(redis),
+            tell=events.append,
+            clock=clock,
+            sleep=clock.sleep,
+        )
         ingest = Ingest(database, Stream(redis), events.append, clock)
         yield Collector(
             database=database,

@@ -57,6 +57,23 @@ def test_a_throttled_provider_rests_as_long_as_it_asks_for() -> None:
     assert one.cordon(QUOTES, NOW + 30) is None
 
 
+def test_who_throttles_again_after_each_rest_is_left_alone_for_longer_each_time() -> None:
+    one, now, rests = standing(), NOW, list[float]()
+    for _ in range(8):
+        one.note(BARS, Throttled("burst", retry_after=1.0), 1.0, now)
+        one.note(QUOTES, Throttled("the same burst", retry_after=1.0), 1.0, now)
+        cordon = one.cordon(BARS, now)
+        assert cordon is not None
+        rests.append(cordon.until - now)
+        now = cordon.until
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
+    one.note(BARS, None, 10.0, now)
+    one.note(BARS, Throttled("burst", retry_after=1.0), 1.0, now)
+    cordon = one.cordon(BARS, now)
+    assert cordon is not None
+    assert cordon.until == now + 1
+
+
 def test_a_refused_capability_leaves_the_others() -> None:
     one = standing()
     one.note(BARS, Refused("your plan has no candles", whole=False), 1.0, NOW)

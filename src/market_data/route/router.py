@@ -1,7 +1,7 @@
 """Asks the best provider, then the next: one call to `ask` either answers or says what everyone said."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +16,9 @@ from market_data.settings import Settings
 
 SHORTEST_WAIT = 0.05
 """Seconds; a wait for a budget is at least this long, so that many waiters do not spin."""
+
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for so many seconds of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,13 @@ class Answered:
 class Router:
     """Finds the provider that answers, and notes what its answers were worth."""
 
-    def __init__(self, roster: Roster, caller: Caller, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, roster: Roster, caller: Caller, clock: Callable[[], float], sleep: Sleep = asyncio.sleep
+    ) -> None:
         self.roster = roster
         self.caller = caller
         self._clock = clock
+        self._sleep = sleep
 
     @property
     def settings(self) -> Settings:
@@ -88,7 +94,7 @@ class Router:
             again = self._wait(query, so_far)
             if again >= deadline:
                 raise NoProvider(str(query), list(so_far.told.values()))
-            await asyncio.sleep(max(again - self._clock(), SHORTEST_WAIT))
+            await self._sleep(max(again - self._clock(), SHORTEST_WAIT))
             query = replace(query, now=self._clock())
 
     def _wait(self, query: Query, so_far: "_SoFar") -> float:

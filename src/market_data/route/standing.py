@@ -17,7 +17,10 @@ HISTORY = 60
 REST_SECONDS = 60.0
 """How long a provider rests that throttles without saying for how long."""
 SHORTEST_REST = 1.0
-"""Seconds; one that throttles and says "at once" is not believed."""
+"""Seconds; one that throttles and says "at once" is not believed.
+
+Doubled, up to REST_SECONDS, each time that it throttles again right after a rest: whoever keeps knocking is
+banned in the end."""
 REFUSED_SECONDS = 6 * 3600.0
 """How long a refused key or capability is left alone before it is tried again; a reload tries it at once."""
 LAST_RESORT_SECONDS = 60.0
@@ -49,6 +52,7 @@ class Standing:
         self.history: deque[tuple[float, float]] = deque(maxlen=HISTORY)
         """(epoch seconds, score) after each answer."""
         self._rest: Cordon | None = None
+        self._shortest = SHORTEST_REST
         self._refused: dict[Capability | None, Cordon] = {}  # None: the key itself
         self._unsupported: OrderedDict[tuple[Capability, str], Cordon] = OrderedDict()
 
@@ -104,6 +108,7 @@ class Standing:
             case None:
                 self._refused.pop(query.capability, None)
                 self._refused.pop(None, None)
+                self._rested(now)
                 self.track(query.capability).answered(milliseconds, now, self._rules())
             case Throttled():
                 self._throttled(fault, now)
@@ -131,8 +136,15 @@ class Standing:
             f"it refused ({fault.detail})", now + REFUSED_SECONDS, yields=now + LAST_RESORT_SECONDS
         )
 
+    def _rested(self, now: float) -> None:
+        """It answers again."""
+        if self._rest is not None and now >= self._rest.until:
+            self._rest, self._shortest = None, SHORTEST_REST
+
     def _throttled(self, fault: Throttled, now: float) -> None:
-        rest = REST_SECONDS if fault.retry_after is None else max(fault.retry_after, SHORTEST_REST)
+        if self._rest is not None and now >= self._rest.until:  # not one of the same burst
+            self._shortest = min(2 * self._shortest, REST_SECONDS)
+        rest = REST_SECONDS if fault.retry_after is None else max(fault.retry_after, self._shortest)
         if self._rest is None or now + rest > self._rest.until:  # a burst does not shorten a spent day's rest
             self._rest = Cordon(f"it asked for a rest ({fault.detail})", now + rest)
 
