@@ -20,6 +20,7 @@ from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch
 from market_data.provider import Reach
+from market_data.publish import Publisher
 from market_data.store import bars, cursor, universe
 from market_data.store.connect import Database
 from market_data.store.cursor import Cursor
@@ -105,7 +106,12 @@ async def way(database: Database, redis_url: str) -> AsyncIterator[Way]:
 
 async def _way(database: Database, stream: Stream) -> Way:
     events: list[Event] = []
-    found = Way(database, stream, Ingest(database, stream, events.append, lambda: found.now), told=events)
+    found = Way(
+        database,
+        stream,
+        Ingest(database, Publisher(database, stream, lambda: found.now), events.append, lambda: found.now),
+        told=events,
+    )
     await universe.put(database, [Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)])
     return found
 

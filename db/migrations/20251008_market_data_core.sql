@@ -92,6 +92,23 @@ CREATE TABLE IF NOT EXISTS candle_revisions (
     PRIMARY KEY (symbol, interval, ts, adjustment, revision, as_of)
 );
 
+-- What has not been published yet is looked for by when it was learned; rows are added nearly in that order.
+CREATE INDEX IF NOT EXISTS candles_intraday_as_of ON candles_intraday
+    USING brin (as_of) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX IF NOT EXISTS candles_daily_as_of ON candles_daily
+    USING brin (as_of) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX IF NOT EXISTS candle_revisions_as_of ON candle_revisions
+    USING brin (as_of) WITH (pages_per_range = 32, autosummarize = on);
+
+-- When each series last changed: as_of of its newest write. Writers of a series wait for each other here, so that
+-- its changes have one order, and each knows the one before it.
+CREATE TABLE IF NOT EXISTS series_heads (
+    symbol   text NOT NULL,
+    interval text NOT NULL,
+    as_of    timestamptz NOT NULL DEFAULT 'epoch',
+    PRIMARY KEY (symbol, interval)
+) WITH (fillfactor = 50);
+
 -- Bars that were told but not believed, each with the reason; told again, it is counted, not repeated.
 CREATE TABLE IF NOT EXISTS rejected_bars (
     symbol     text NOT NULL,

@@ -13,11 +13,12 @@ from market_data.market.interval import Interval
 from market_data.market.quality import Verdict, judge
 from market_data.market.span import Span
 from market_data.provider import Reach
+from market_data.publish import Publisher
 from market_data.store import bars as bars_table
 from market_data.store import cursor
-from market_data.store.bars import Told
+from market_data.store.bars import Change, Told
 from market_data.store.connect import Database
-from market_data.stream import Stream
+from market_data.stream import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class Ingested:
 class Ingest:
     """Takes deliveries in: each is judged, written in one transaction with its cursor, then published."""
 
-    def __init__(self, database: Database, stream: Stream, tell: Tell, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, publish: Publisher, tell: Tell, clock: Callable[[], float]
+    ) -> None:
         self._database = database
-        self._stream = stream
+        self._publish = publish
         self._tell = tell
         self._clock = clock
 
@@ -56,14 +59,14 @@ class Ingest:
         """Take one delivery in.
 
         Raises StoreUnavailable if it could not be written (then nothing is) or not be published (then it is
-        written: the caller asks again, and what is asked again unchanged is neither written nor published).
+        written, and whoever writes the series next, or repairs, publishes it).
         """
         now = self._clock()
         verdict = _judged(delivery, now)
         final_before = _final_before(delivery)
         partial = _ends(delivery, verdict.good) + delivery.reach.delay > delivery.asked_at
         started = perf_counter()
-        changed = await self._write(delivery, verdict, partial, final_before, now)
+        change = await self._write(delivery, verdict, partial, final_before, now)
         elapsed = (perf_counter() - started) * 1000
         self._tell(  # now, not at the end: it is written even if it cannot be published
             BarsWritten(
@@ -71,17 +74,19 @@ class Ingest:
                 interval=delivery.interval,
                 source=delivery.provider,
                 told=len(delivery.bars),
-                changed=len(changed),
+                changed=len(change.bars),
                 rejected=len(verdict.rejected),
                 milliseconds=elapsed,
             )
         )
-        await self._stream.publish(delivery.symbol, delivery.interval, changed)
-        return Ingested(changed, len(verdict.rejected), _completeness(delivery, verdict.good, final_before))
+        await self._publish(Series(delivery.symbol, delivery.interval), change)
+        return Ingested(
+            change.bars, len(verdict.rejected), _completeness(delivery, verdict.good, final_before)
+        )
 
     async def _write(
         self, delivery: Delivery, verdict: Verdict, partial: Mask, final_before: int, now: float
-    ) -> list[KnownBar]:
+    ) -> Change:
         told = Told(
             symbol=delivery.symbol,
             interval=delivery.interval,
@@ -95,7 +100,7 @@ class Ingest:
         )
         final = verdict.good.ts[~partial]
         async with self._database.transaction() as connection:
-            changed = await bars_table.write(connection, told)
+            change = await bars_table.write(connection, told)
             await cursor.advance(
                 connection,
                 symbol=delivery.symbol,
@@ -105,7 +110,7 @@ class Ingest:
                 last_bar=int(final[-1]) if len(final) else None,
                 asked_at=delivery.asked_at,
             )
-        return changed
+        return change
 
 
 def _judged(delivery: Delivery, now: float) -> Verdict:

@@ -50,6 +50,16 @@ def _names(text: object) -> object:
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
+def _origins(text: object) -> object:
+    """`https://a.example,https://b.example` as a tuple; `*` alone stands for all."""
+    if not isinstance(text, str):
+        return text
+    origins = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    if any(one != "*" and not re.fullmatch(r"https?://[^/\s]+", one) for one in origins):
+        raise ValueError("write origins with commas between, as in https://charts.example.com")
+    return origins
+
+
 def _url(*schemes: str) -> AfterValidator:
     """Refuses a URL of another scheme; says which are right, but never what was told: it has a password."""
 
@@ -64,6 +74,7 @@ def _url(*schemes: str) -> AfterValidator:
 DatabaseUrl = Annotated[SecretStr, _url("postgresql", "postgres")]
 RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
 TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
 
@@ -154,6 +165,12 @@ class Settings(BaseModel):
     )
     ws_outbox_max_messages: int = Field(256, ge=8, le=65_536, description="Messages kept for a slow client.")
     ws_max_clients: int = Field(2000, ge=1, le=100_000, description="WebSocket clients at once.")
+    ws_max_symbols: int = Field(
+        1000, ge=1, le=100_000, description="Symbols that a client may follow beside `*`."
+    )
+    ws_origins: Origins = Field(
+        (), description="Origins, beside the service's own, whose pages may open a WebSocket; `*`: all."
+    )
 
     @model_validator(mode="after")
     def _demote_below_promote(self) -> "Settings":

@@ -1,7 +1,14 @@
-"""Publications: every bar as it is written, on a Redis stream that all replicas read."""
+"""Publications: every change of a bar, once and in order, on a Redis stream that all replicas read.
+
+A position is `life-number`: publications of one life of the stream are numbered without a hole, so that a
+reader sees at once when it has missed some. A Redis that starts again, or forgets, begins a new life.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple, Self
 
 import msgspec
 from redis.asyncio import Redis
@@ -9,38 +16,94 @@ from redis.typing import EncodableT
 
 from market_data.market.bar import KnownBar
 from market_data.market.span import epoch
+from market_data.store.heads import EPOCH
 from market_data.store.redis import entries, reachable
 
 STREAM = "market:bars"
-KEPT = 100_000
-"""Publications that are kept, about."""
+HEADS = "{market:bars}:heads"
+"""By series, the newest change that has been published; in the stream's slot of a Redis cluster."""
+LIFE = "{market:bars}:life"
+KEPT = 50_000
+"""Publications that are kept, about; each replica keeps as many at hand."""
 READ_COUNT = 1000
 READ_BLOCK_MS = 1000
 """How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
 
 
+class Position(NamedTuple):
+    """Where a publication is on the stream; they are ordered."""
+
+    life: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.life}-{self.number}"
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The position that `text` tells; ValueError with what would be right."""
+        life, mark, number = text.partition("-")
+        digits = life + number
+        if not (mark and life and number and digits.isascii() and digits.isdigit() and len(text) <= 40):
+            raise ValueError(f"{text[:40]!r} is no position: write one as it was told, like 1790947800000-42")
+        return cls(int(life), int(number))
+
+
+START = Position(0, 0)
+"""Before the first publication."""
+
+
+class Series(NamedTuple):
+    """Whose bars."""
+
+    symbol: str
+    interval: str
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.interval}"
+
+
 class BarMessage(KnownBar, frozen=True, kw_only=True, tag="bar", tag_field="type"):
-    """A bar as clients of the stream get it."""
+    """A bar as clients of the stream get it; beside it they are told its position."""
 
     symbol: str
     interval: str
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """One bar on the stream: `position` orders it, `body` is its JSON, made once for every client."""
+class Publication(NamedTuple):
+    """One change of one bar."""
 
-    position: str
-    symbol: str
-    interval: str
-    ts: int  # the bar's label, epoch seconds
-    revision: int
-    body: bytes
+    position: Position
+    series: Series
+    bar: str  # tells bars of the series apart, in their order: see `key`
+    as_of: int  # when it was learned, epoch microseconds
+    at: float  # when it was written to the stream, epoch milliseconds
+    body: bytes  # its BarMessage as JSON, made once for every client
 
 
-def encode(symbol: str, interval: str, bar: KnownBar) -> bytes:
+def key(series: Series, bar: KnownBar) -> str:
+    """What tells a bar from others of its series, as text in the order of time.
+
+    Daily bars of one date may have several adjustments.
+    """
+    label = f"{epoch(bar.ts):012d}"
+    return f"{label} {bar.adjustment}" if series.interval == "1d" else label
+
+
+def encode(series: Series, bar: KnownBar) -> bytes:
     """The JSON of a bar's message."""
-    return msgspec.json.encode(BarMessage(symbol=symbol, interval=interval, **msgspec.structs.asdict(bar)))
+    message = BarMessage(symbol=series.symbol, interval=series.interval, **msgspec.structs.asdict(bar))
+    return msgspec.json.encode(message)
+
+
+def stamp(at: datetime) -> int:
+    """Epoch microseconds; 0 stands for no time."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+@cache
+def _script() -> str:
+    return files("market_data").joinpath("publish.lua").read_text(encoding="utf-8")
 
 
 class Stream:
@@ -48,47 +111,91 @@ class Stream:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._publish = redis.register_script(_script())
 
-    async def publish(self, symbol: str, interval: str, bars: Sequence[KnownBar]) -> None:
-        """Publish bars in order."""
-        if not bars:
-            return
+    async def publish(
+        self, series: Series, bars: Sequence[KnownBar], *, before: int, head: int, at: float
+    ) -> int | None:
+        """Publish `bars` in order if the newest published change of the series is still the one of `before`.
+
+        Afterwards it is that of `head` (both epoch microseconds, 0: none). `at` is the time in epoch seconds.
+        Returns None; or, if nothing was published, the head as it is.
+        """
+        args: list[EncodableT] = [KEPT, str(series), before, head, f"{at * 1000:.3f}"]
+        for bar in bars:
+            args += [key(series, bar), stamp(bar.as_of), encode(series, bar)]
         with reachable():
-            async with self._redis.pipeline(transaction=False) as batch:
-                for bar in bars:
-                    fields: dict[EncodableT, EncodableT] = {
-                        "symbol": symbol,
-                        "interval": interval,
-                        "ts": epoch(bar.ts),
-                        "revision": bar.revision,
-                        "body": encode(symbol, interval, bar),
-                    }
-                    batch.xadd(STREAM, fields, maxlen=KEPT, approximate=True)
-                await batch.execute()
+            told = await self._publish(keys=[STREAM, HEADS, LIFE], args=args)
+        return None if told is None else int(told)
 
-    async def newest(self) -> str:
-        """The position of the newest publication; that before the first if there is none."""
+    async def head(self, series: Series) -> tuple[int, Position]:
+        """The newest published change of a series (epoch microseconds, 0: none), and the newest position."""
         with reachable():
-            newest = entries([(b"", await self._redis.xrevrange(STREAM, count=1))])
-        return newest[0][1] if newest else "0-0"
+            async with self._redis.pipeline(transaction=True) as both:
+                both.hget(HEADS, str(series))
+                both.xrevrange(STREAM, count=1)
+                head, newest = await both.execute()
+        found = _publications(entries([(b"", newest)]))
+        return int(head or 0), found[-1].position if found else START
 
-    async def tail(self, after: str) -> AsyncIterator[Publication]:
-        """Every publication after a position, in order, without end."""
+    async def heads(self) -> dict[str, int]:
+        """By series as text, the newest published change (epoch microseconds)."""
+        with reachable():
+            found = msgspec.convert(await self._redis.hgetall(HEADS), dict[bytes, bytes])
+        return {name.decode(): int(head) for name, head in found.items()}
+
+    async def back(self, count: int) -> list[Publication]:
+        """The newest `count` publications, oldest first."""
+        found: list[Publication] = []
+        before = "+"
+        while len(found) < count:
+            most = min(READ_COUNT, count - len(found))
+            with reachable():
+                read = _publications(
+                    entries([(b"", await self._redis.xrevrange(STREAM, max=before, count=most))])
+                )
+            found += read
+            if len(read) < most:
+                break
+            before = f"({read[-1].position}"
+        return found[::-1]
+
+    async def tail(self, after: Position) -> AsyncIterator[list[Publication]]:
+        """Every publication after a position, in order, some at a time, without end.
+
+        Ends where the stream has none so new: it has forgotten, and begins anew.
+        """
         while True:
             with reachable():
-                reply = await self._redis.xread({STREAM: after}, count=READ_COUNT, block=READ_BLOCK_MS)
-            for _, position, fields in entries(reply):
-                after = position
-                publication = _publication(position, fields)
-                if publication is not None:
-                    yield publication
+                reply = await self._redis.xread({STREAM: str(after)}, count=READ_COUNT, block=READ_BLOCK_MS)
+            read = _publications(entries(reply))
+            if read:
+                after = read[-1].position
+                yield read
+            elif (await self.newest()) < after:
+                return
+
+    async def newest(self) -> Position:
+        """The position of the newest publication; START if there is none."""
+        newest = await self.back(1)
+        return newest[0].position if newest else START
+
+
+def _publications(found: Sequence[tuple[str, str, Mapping[bytes, bytes]]]) -> list[Publication]:
+    """What entries say, but those that are not ours: they must not stop those behind them."""
+    return [one for _, position, fields in found if (one := _publication(position, fields)) is not None]
 
 
 def _publication(position: str, fields: Mapping[bytes, bytes]) -> Publication | None:
-    """What an entry says; None for one that is not ours: it must not stop those behind it."""
     try:
-        symbol, interval = fields[b"symbol"].decode(), fields[b"interval"].decode()
-        ts, revision = int(fields[b"ts"]), int(fields[b"revision"])
-        return Publication(position, symbol, interval, ts, revision, fields[b"body"])
+        symbol, _, interval = fields[b"series"].decode().rpartition(" ")
+        return Publication(
+            Position.read(position),
+            Series(symbol, interval),
+            fields[b"bar"].decode(),
+            int(fields[b"as_of"]),
+            float(fields[b"at"]),
+            fields[b"body"],
+        )
     except (LookupError, ValueError):
         return None

@@ -26,6 +26,7 @@ from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.instrument import AssetType
 from market_data.providers import discover
+from market_data.publish import Publisher
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.reload import Reload, Reread
@@ -200,9 +201,17 @@ def _assembled(
     queue = Queue(redis, _name(), tell)
     router = routing(in_force, transport, Budget(redis), tell=tell, clock=clock)
     roster = router.roster
-    hub = Hub(stream, in_force.settings.ws_outbox_max_messages, tell, clock)
+    publisher = Publisher(database, stream, clock)
+    hub = Hub(
+        database=database,
+        stream=stream,
+        publisher=publisher,
+        newest=lambda: in_force.settings.ws_replay_max_bars,
+        tell=tell,
+        clock=clock,
+    )
     finder = Finder(database, in_force, tell, clock)
-    gather = Gather(router, Ingest(database, stream, tell, clock), clock)
+    gather = Gather(router, Ingest(database, publisher, tell, clock), clock)
     fetcher = Fetcher(
         queue=queue, gather=gather, database=database, incomplete=finder.look, tell=tell, clock=clock
     )
@@ -215,6 +224,8 @@ def _assembled(
     sweeps = _Sweeps()
     loops: dict[str, Loop] = {
         "push": hub.run,
+        "heartbeat": hub.beat,
+        "publish": publisher.run,
         "fetch": fetcher.work,
         "sweep": lambda: _sweep(sweeper, sweeps, in_force, clock),
         "scan": lambda: _scan(finder, in_force),
@@ -230,6 +241,7 @@ def _assembled(
         hub=hub,
         fetcher=fetcher,
         finder=finder,
+        tell=tell,
         clock=clock,
         started_at=clock(),
         swept_at=lambda: sweeps.at,

@@ -15,6 +15,7 @@ from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.providers import discover
+from market_data.publish import Publisher
 from market_data.queue import Queue
 from market_data.route.budget import Budget
 from market_data.settings import InForce, read
@@ -130,7 +131,7 @@ async def collecting(
             clock=clock,
             sleep=clock.sleep,
         )
-        ingest = Ingest(database, Stream(redis), events.append, clock)
+        ingest = Ingest(database, Publisher(database, Stream(redis), clock), events.append, clock)
         yield Collector(
             database=database,
             simulator=simulator,

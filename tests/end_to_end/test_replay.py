@@ -20,6 +20,7 @@ from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.providers import discover
+from market_data.publish import Publisher
 from market_data.queue import Queue
 from market_data.route.budget import Budget
 from market_data.settings import InForce, read
@@ -99,7 +100,7 @@ async def collecting(
         await queue.open()
         transport = await stack.enter_async_context(Transport())
         router = routing(InForce(configuration), transport, Budget(redis), tell=lambda _: None, clock=clock)
-        ingest = Ingest(database, Stream(redis), lambda _: None, clock)
+        ingest = Ingest(database, Publisher(database, Stream(redis), clock), lambda _: None, clock)
         fetcher = Fetcher(
             queue=queue,
             gather=Gather(router, ingest, clock),

@@ -22,9 +22,11 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch
 from market_data.provider import Reach
 from market_data.providers import discover
+from market_data.publish import Publisher
 from market_data.serve.app import build
 from market_data.serve.parts import Parts
 from market_data.serve.server import address, answer, listen
+from market_data.serve.socket import sockets
 from market_data.settings import Configuration, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
@@ -109,7 +111,8 @@ class Served:
         instrument = await universe.find(self.parts.database, symbol)
         assert instrument is not None
         told = Bars.of(bars)
-        ingest = Ingest(self.parts.database, Stream(self.parts.redis), lambda _: None, self.clock)
+        publisher = Publisher(self.parts.database, Stream(self.parts.redis), self.clock)
+        ingest = Ingest(self.parts.database, publisher, lambda _: None, self.clock)
         await ingest(
             Delivery(
                 symbol=symbol,
@@ -201,7 +204,7 @@ async def _serving(
         running = service(reread({}), stores, reread=reread, clock=clock)
         parts = await stack.enter_async_context(running)
         listener = stack.enter_context(listen("127.0.0.1", 0))
-        answering = asyncio.create_task(answer(build(parts), listener))
+        answering = asyncio.create_task(answer(build(parts), sockets(parts), listener))
 
         async def stop() -> None:
             answering.cancel()

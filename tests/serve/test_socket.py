@@ -22,7 +22,7 @@ async def test_a_client_gets_a_snapshot_then_the_last_120_bars(served: Served) -
     async with served.follow("aapl") as client:
         snapshot, replay = await told(client), await told(client)
     assert (snapshot["type"], snapshot["symbol"], snapshot["price"]) == ("snapshot", "AAPL", 239.0)
-    assert snapshot["bar"]["close"] == 239.0
+    assert [bar["close"] for bar in snapshot["bars"]] == [238.0, 239.0]
     assert replay["type"] == "replay"
     assert [bar["close"] for bar in replay["bars"]] == [100.0 + i for i in range(20, 140)]
 
@@ -32,7 +32,7 @@ async def test_a_client_of_a_symbol_without_bars_gets_an_empty_start_and_then_th
 ) -> None:
     async with served.follow("AAPL") as client:
         snapshot, replay = await told(client), await told(client)
-        assert (snapshot["price"], snapshot["bar"], replay["bars"]) == (None, None, [])
+        assert (snapshot["price"], snapshot["bars"], replay["bars"]) == (None, [], [])
         await served.write(minutes(OPEN, 1))
         bar = await told(client)
     assert (bar["type"], bar["symbol"], bar["interval"], bar["close"]) == ("bar", "AAPL", "1m", 100.0)
@@ -67,7 +67,7 @@ async def test_an_unknown_symbol_is_told_why_and_closed_with_4404(served: Served
         code, reason = await _closed(client)
     assert code == 4404
     assert error["detail"].startswith(reason)
-    assert served.parts.hub.clients == 0
+    assert len(served.parts.hub.clients) == 0
 
 
 async def test_one_client_more_than_the_limit_is_closed_with_4429(serving: Serving) -> None:
@@ -79,7 +79,7 @@ async def test_one_client_more_than_the_limit_is_closed_with_4429(serving: Servi
         assert [one["type"] for one in first].count("snapshot") == 3
         refused = [client for client, one in zip(clients, first, strict=True) if one["type"] == "error"]
         assert [(await _closed(client))[0] for client in refused] == [4429] * 5
-    await until(lambda: served.parts.hub.clients == 0, "every client has left")
+    await until(lambda: len(served.parts.hub.clients) == 0, "every client has left")
     async with served.follow("AAPL") as client:
         await _opened(client)
 
@@ -88,17 +88,20 @@ async def test_a_client_that_leaves_or_vanishes_leaves_no_outbox(served: Served)
     async with served.follow("AAPL") as polite, served.follow("AAPL") as rude:
         await _opened(polite)
         await _opened(rude)
-        assert served.parts.hub.clients == 2
+        assert len(served.parts.hub.clients) == 2
         rude.transport.abort()
         await polite.close()
-        await until(lambda: served.parts.hub.clients == 0, "both clients have left")
+        await until(lambda: len(served.parts.hub.clients) == 0, "both clients have left")
 
 
-async def test_what_a_client_says_is_read_and_means_nothing(served: Served) -> None:
+async def test_what_cannot_be_understood_is_told_and_the_stream_goes_on(served: Served) -> None:
     async with served.follow("AAPL") as client:
         await _opened(client)
-        await client.send("hello")
-        await client.send(b"\x00\xff")
+        for said in ("hello", b"\x00\xff", '{"type":"subscribe"}', '{"type":"subscribe","symbols":[]}', "7"):
+            await client.send(said)
+            error = await told(client)
+            assert (error["type"], error["code"]) == ("error", "4400"), said
+            assert '{"type":"subscribe","symbols":["AAPL"]' in error["detail"]
         await served.write(minutes(OPEN, 1))
         assert (await told(client))["type"] == "bar"
 
@@ -109,7 +112,7 @@ async def test_a_service_that_stops_closes_with_1012(served: Served) -> None:
         stopping = asyncio.create_task(served.stop())
         assert (await _closed(client))[0] == 1012
         await stopping
-    assert served.parts.hub.clients == 0
+    assert len(served.parts.hub.clients) == 0
 
 
 async def test_a_client_that_does_not_read_does_not_hold_up_others(served: Served) -> None:

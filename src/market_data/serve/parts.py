@@ -1,6 +1,7 @@
 """What the handlers work with: the parts of the service that wiring has put together."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -11,13 +12,15 @@ from redis.asyncio import Redis
 from market_data.backfill.find import Finder
 from market_data.collect.fetch import Fetcher
 from market_data.errors import BadQuestion
+from market_data.events import Tell
 from market_data.market.instrument import Instrument, read_symbol
+from market_data.push.client import Desk
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.reload import Reload
 from market_data.route.router import Router
 from market_data.settings import InForce, Settings
-from market_data.store import universe
+from market_data.store import quotes, universe
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
 
@@ -35,6 +38,7 @@ class Parts:
     hub: Hub
     fetcher: Fetcher
     finder: Finder
+    tell: Tell
     clock: Callable[[], float]
     started_at: float
     swept_at: Callable[[], float | None]  # when this replica last went through a sweep, its own or another's
@@ -54,6 +58,19 @@ class Parts:
                 f"{name} is not in the universe: `market-data universe add {name}` adds it", status=404
             )
         return found
+
+    @property
+    def desk(self) -> Desk:
+        """What clients of the stream are served from, with the settings in force."""
+        return Desk(
+            hub=self.hub,
+            find=self.find,
+            quote=lambda symbol: quotes.newest(self.database, symbol),
+            tell=self.tell,
+            outbox_size=self.settings.ws_outbox_max_messages,
+            most_symbols=self.settings.ws_max_symbols,
+            now=time.monotonic,
+        )
 
     @property
     def settings(self) -> Settings:

@@ -9,11 +9,10 @@ import uvicorn
 from litestar import Litestar
 
 from market_data.errors import BadConfig
+from market_data.serve.socket import WebSocketProtocol
 
 DRAIN_SECONDS = 10
 """How long requests under way may take to end when the service stops."""
-LARGEST_MESSAGE = 64 * 1024
-"""Bytes that a WebSocket client may say at once."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
@@ -42,15 +41,13 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def answer(app: Litestar, listener: socket.socket) -> None:
+async def answer(app: Litestar, sockets: WebSocketProtocol, listener: socket.socket) -> None:
     """Answer on `listener` until cancelled; then requests under way end, WebSockets are closed with 1012."""
     server = _Server(
         uvicorn.Config(
             app,
             http="httptools",
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=LARGEST_MESSAGE,
+            ws=sockets,  # type: ignore[arg-type]  # it is called like a class
             lifespan="off",
             access_log=False,
             log_config=None,

@@ -1,91 +1,186 @@
-"""/ws/{symbol}: a snapshot, the last bars, then every bar as it is written."""
+"""WebSockets at /ws and /ws/{symbol}: clients of the hub, on uvicorn's connections without ASGI in between.
+
+A frame is made once and its bytes are handed to the transport of every client; `websockets` reads what clients
+say and shakes hands.
+"""
 
 import asyncio
-from contextlib import suppress
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-import msgspec
-from litestar import WebSocket, websocket
-from litestar.datastructures import State
-from litestar.exceptions import WebSocketDisconnect
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
-from market_data.errors import BadQuestion, StoreUnavailable
-from market_data.market.instrument import Instrument
-from market_data.market.interval import Interval
-from market_data.push.outbox import Outbox
-from market_data.push.session import ErrorMessage, Session
-from market_data.serve.parts import Given, Parts
-from market_data.serve.question import Symbol
-from market_data.store import bars as bars_table
-from market_data.store import quotes
+from market_data.push.client import EVERYTHING, Client
+from market_data.push.session import Close, Subscribe
+from market_data.serve.parts import Parts
 
-UNKNOWN_SYMBOL = 4404
-"""Close code: there is no such symbol here; do not come back."""
-TOO_MANY = 4429
-"""Close code: this replica has its fill of clients; come back later."""
-TRY_AGAIN = 1013
-"""Close code (RFC 6455 registry, "try again later"): a store cannot be reached; come back."""
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes that a client may say at once."""
+WRITE_BUFFER = 64 * 1024
+"""Bytes that wait in a client's transport before its messages wait in its outbox."""
 LONGEST_REASON = 123
-"""Bytes of a close frame's reason (RFC 6455 section 5.5)."""
+"""Bytes of a close frame's reason (RFC 6455, section 5.5)."""
+CLOSE_SECONDS = 5.0
+"""How long a client may take to read what was written before it was closed on."""
+DRAIN_SECONDS = 5.0
+"""Over how long clients are sent away when the service stops, so that they do not all come back at once."""
 
-_Socket = WebSocket[object, object, State]
+_log = logging.getLogger("websockets.server")
 
 
-@websocket("/ws/{symbol:str}")
-async def follow(socket: _Socket, parts: Given, symbol: Symbol) -> None:
-    """Tell a client the state of a symbol's 1m bars, then every change, until it leaves."""
-    await socket.accept()
-    try:
-        instrument = await parts.find(symbol)
-        most = parts.settings.ws_max_clients
-        if parts.hub.clients >= most:
-            await _refuse(socket, TOO_MANY, f"this replica serves {most} clients at most: come back later")
+class WebSocketProtocol(Protocol):
+    """What uvicorn makes of a connection that asks for a WebSocket."""
+
+    def __call__(
+        self, config: object, server_state: ServerState, app_state: dict[str, Any]
+    ) -> asyncio.Protocol: ...
+
+
+def sockets(parts: Parts) -> WebSocketProtocol:
+    """The `ws` of uvicorn: it makes a Socket of each connection."""
+
+    def made(config: object, server_state: ServerState, app_state: dict[str, Any]) -> asyncio.Protocol:  # noqa: ARG001
+        return Socket(parts, server_state)
+
+    return made
+
+
+class Socket(asyncio.Protocol):
+    """One connection: bytes to what the client says, and back."""
+
+    def __init__(self, parts: Parts, server: ServerState) -> None:
+        self._parts = parts
+        self._server = server
+        self._protocol = ServerProtocol(max_size=LARGEST_MESSAGE, logger=_log)
+        self._transport: asyncio.Transport
+        self._client: Client | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._said: list[bytes] = []  # the frames of a message that is not whole yet
+
+    # ---- what the transport does
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - uvicorn has no others
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self.write: Callable[[bytes], None] = transport.write
+        self._server.connections.add(self)  # type: ignore[arg-type]  # it needs `shutdown` only
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        if self._client is not None:
+            self._client.heard()
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._shake_hands(event)
+            else:
+                self._take(event)
+        self._answer()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._answer()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - however it ended
+        self._server.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._client is not None:
+            self._client.gone()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        if self._client is not None:
+            self._client.pause()
+
+    def resume_writing(self) -> None:
+        if self._client is not None:
+            self._client.resume()
+
+    def shutdown(self) -> None:
+        """The service stops: send the client away, some time within DRAIN_SECONDS."""
+        if self._client is None:
+            self._transport.close()
             return
-        with parts.hub.subscribed((instrument.symbol, Interval.M1.value)) as outbox:
-            await _serve(socket, parts, instrument, outbox)
-    except BadQuestion as error:
-        await _refuse(socket, UNKNOWN_SYMBOL, error.detail)
-    except StoreUnavailable as error:
-        await _refuse(socket, TRY_AGAIN, str(error))
-    except WebSocketDisconnect:
-        return
+        wait = random.uniform(0, DRAIN_SECONDS) * min(1.0, len(self._parts.hub.clients) / 100)  # noqa: S311
+        asyncio.get_running_loop().call_later(
+            wait, self._client.close, Close.RESTART, "the service restarts: come back"
+        )
 
+    # ---- what the client does with it
 
-async def _serve(socket: _Socket, parts: Parts, instrument: Instrument, outbox: Outbox) -> None:
-    """Tell until the client leaves; whichever of telling and listening ends first ends both."""
-    telling = asyncio.create_task(_tell(socket, parts, instrument, outbox))
-    listening = asyncio.create_task(_listen(socket))
-    try:
-        await asyncio.wait({telling, listening}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        listening.cancel()
-        telling.cancel()
-        await asyncio.wait({telling, listening})
-    with suppress(asyncio.CancelledError):
-        telling.result()
+    def close(self, code: Close, reason: str) -> None:
+        """Say goodbye; the connection ends when the client has answered, or after CLOSE_SECONDS."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
+            self._answer()
+        self._timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
 
+    def _answer(self) -> None:
+        """Send what the protocol has to say; an empty piece says that it was the last."""
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
 
-async def _tell(socket: _Socket, parts: Parts, instrument: Instrument, outbox: Outbox) -> None:
-    """Send the opening, then what comes into the outbox; a client that reads slowly holds up only itself."""
-    session = Session(instrument.symbol, Interval.M1.value)
-    count = max(1, parts.settings.ws_replay_max_bars)
-    bars = await bars_table.last(parts.database, instrument.symbol, Interval.M1, count)
-    quote = await quotes.newest(parts.database, instrument.symbol)
-    for body in session.opening(bars, quote):
-        await socket.send_data(body, mode="text")
-    while True:
-        for body in session.live(await outbox.take()):
-            await socket.send_data(body, mode="text")
+    def _shake_hands(self, request: Request) -> None:
+        parts = urlsplit(request.path)
+        first, _, name = parts.path.lstrip("/").partition("/")
+        origin = request.headers.get("Origin")
+        if first != "ws" or "/" in name:
+            response = self._protocol.reject(404, "There are WebSockets at /ws and /ws/{symbol}.\n")
+        elif origin is not None and not self._welcome(origin, request.headers.get("Host", "")):
+            response = self._protocol.reject(403, f"WS_ORIGINS does not name {origin}.\n")
+        else:
+            response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._answer()
+        if self._protocol.state is State.OPEN:
+            self._serve(unquote(name), dict(parse_qsl(parts.query)))
 
+    def _welcome(self, origin: str, host: str) -> bool:
+        """Whether pages of `origin` may open a WebSocket here: our own, and those that are named."""
+        allowed = self._parts.settings.ws_origins
+        return EVERYTHING in allowed or origin in allowed or urlsplit(origin).netloc == host
 
-async def _listen(socket: _Socket) -> None:
-    """Read until the client leaves; nothing that it could say here means anything yet."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_data(mode="text")
+    def _serve(self, symbol: str, asked: dict[str, str]) -> None:
+        hub, most = self._parts.hub, self._parts.settings.ws_max_clients
+        self._client = Client(self._parts.desk, self)
+        if len(hub.clients) >= most:
+            self._client.close(Close.TOO_MANY, f"this replica serves {most} clients at most: come back later")
+            return
+        hub.clients.add(self._client)
+        first = None
+        if symbol:
+            first = Subscribe(
+                symbols=[symbol], interval=asked.get("interval", "1m"), since=asked.get("since") or None
+            )
+        self._task = asyncio.get_running_loop().create_task(self._client.run(first))
+        self._task.add_done_callback(self._ended)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A bug ended the client's task: it must not go on as if nothing were wrong."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("client ended", exc_info=error)
+            if self._client is not None:
+                self._client.close(Close.TRY_AGAIN, "it failed here: come back")
 
-async def _refuse(socket: _Socket, code: int, why: str) -> None:
-    reason = why.encode()[:LONGEST_REASON].decode(errors="ignore")
-    with suppress(WebSocketDisconnect):
-        await socket.send_data(msgspec.json.encode(ErrorMessage(code=str(code), detail=why)), mode="text")
-        await socket.close(code=code, reason=reason)
+    def _take(self, event: object) -> None:
+        """A frame of the client: messages are whole texts."""
+        if not isinstance(event, Frame) or self._client is None:
+            return
+        if event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._said.append(bytes(event.data))
+            if event.fin:
+                said, self._said = b"".join(self._said), []
+                self._client.say(said)

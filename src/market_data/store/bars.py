@@ -12,6 +12,7 @@ from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, 
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import Span, moment
+from market_data.store import heads
 from market_data.store.connect import Connection, Database, sql
 
 
@@ -47,17 +48,30 @@ class Told:
     rejected: tuple[Rejected, ...] = ()
 
 
-async def write(connection: Connection, told: Told) -> list[KnownBar]:
-    """Write within the caller's transaction; returns the bars that are new or changed, oldest first.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one write changed of a series: `bars` as they now stand, oldest first.
+
+    `as_of` is when it was learned, `before` the `as_of` of the change before it (EPOCH: there is none). No
+    two changes of a series have the same.
+    """
+
+    bars: list[KnownBar]
+    before: datetime
+    as_of: datetime
+
+
+async def write(connection: Connection, told: Told) -> Change:
+    """Write within the caller's transaction; the bars that are new or changed.
 
     A bar that says nothing new writes nothing. The old value of one that changes goes to `candle_revisions`.
     """
-    as_of = moment(told.as_of)
-    await connection.execute(sql("bars_lock"), f"{told.symbol} {told.interval}")
+    before = await heads.lock(connection, told.symbol, told.interval.value)
+    as_of = max(moment(told.as_of), before + heads.TICK)
     if told.rejected:
         await _keep_rejected(connection, told, as_of)
     if not len(told.bars):
-        return []
+        return Change([], before, as_of)
     rows = await connection.fetch(
         Table.of(told.interval).sql("bars_write"),
         told.symbol,
@@ -75,13 +89,31 @@ async def write(connection: Connection, told: Told) -> list[KnownBar]:
         "adjustment": told.adjustment.value,
         "volume_scope": told.volume_scope.value,
     }
-    return [_known(row.items(), **origin) for row in rows]
+    return Change([_known(row.items(), **origin) for row in rows], before, as_of)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
     """The newest `count` stored bars of a series, oldest first."""
     rows = await database.fetch(Table.of(interval).sql("bars_last"), symbol, interval.value, count)
     return [_known(row.items()) for row in reversed(rows)]
+
+
+async def newest(
+    database: Database, symbol: str, interval: Interval, count: int
+) -> tuple[list[KnownBar], datetime]:
+    """Like `last`, with the `as_of` of the series' newest change at that same moment (EPOCH: none)."""
+    rows = await database.fetch(Table.of(interval).sql("bars_newest"), symbol, interval.value, count)
+    head = rows[0]["head"] or heads.EPOCH
+    return [_known(list(row.items())[1:]) for row in reversed(rows) if row["ts"] is not None], head
+
+
+async def news(
+    database: Database, symbol: str, interval: Interval, learned: tuple[datetime, datetime], limit: int
+) -> list[KnownBar]:
+    """The first `limit` bars learned after a moment, up to another, in that order; also those superseded."""
+    query = Table.of(interval).sql("bars_news")
+    rows = await database.fetch(query, symbol, interval.value, *learned, limit)
+    return [_known(row.items()) for row in rows]
 
 
 async def last_of_many(

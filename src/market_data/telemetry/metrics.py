@@ -82,9 +82,14 @@ METRICS = (
     Metric(Gauge, "store_up", ("store",), "1 while the store can be reached."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
     Metric(Gauge, "ws_clients_gauge", (), "WebSocket clients at present."),
-    Metric(Histogram, "ws_publish_latency_ms", (), "From publication to the clients' outboxes, in ms."),
+    Metric(
+        Histogram,
+        "ws_publish_latency_ms",
+        (),
+        "From publication until the bar has gone out, in ms.",
+    ),
     Metric(Counter, "ws_dropped_messages_total", (), "Messages that slow clients lost."),
-    Metric(Gauge, "ws_replay_buffer_bars", (), "Bars replayed to a client that connects, at most."),
+    Metric(Gauge, "ws_replay_buffer_bars", (), "Bars kept for clients that come back."),
 )
 
 

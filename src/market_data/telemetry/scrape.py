@@ -57,8 +57,8 @@ class Scrape:
         metrics.set_gauge(
             "provider_health_score", [((name,), one.score(now).value) for name, one in standings]
         )
-        metrics.set_gauge("ws_clients_gauge", [((), self._hub.clients)])
-        metrics.set_gauge("ws_replay_buffer_bars", [((), self._in_force.settings.ws_replay_max_bars)])
+        metrics.set_gauge("ws_clients_gauge", [((), len(self._hub.clients))])
+        metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
         redis, postgresql = await asyncio.gather(
             _within_time(self._of_redis), _within_time(self._of_database)
         )

@@ -1,8 +1,8 @@
 -- Writes the bars of one answer; returns those that are new or changed, as they now stand.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
 -- (a correction): what a second provider thinks of it is an opinion, not a correction.
--- A value is known from no earlier moment than the one before it, though the clocks of two replicas differ: else
--- two values of a bar would have been known at once.
+-- $4 is later than any change of the series before it (see head_lock), though the clocks of two replicas differ:
+-- else two values of a bar would have been known at once.
 WITH told AS (
     SELECT $1::text AS symbol, $2::text AS interval, $3::text AS provider, $4::timestamptz AS as_of,
            $5::text AS adjustment, $6::text AS volume_scope, bar.*
@@ -10,7 +10,7 @@ WITH told AS (
                 $13::boolean[])
          AS bar (ts, open, high, low, close, volume, partial)
 ), changed AS (
-    SELECT known.*, greatest(known.as_of, told.as_of) AS superseded_at,
+    SELECT known.*, told.as_of AS superseded_at,
            told.open AS new_open, told.high AS new_high, told.low AS new_low, told.close AS new_close,
            told.volume AS new_volume,
            CASE WHEN told.partial THEN 'partial' WHEN known.status = 'partial' THEN 'final'
@@ -50,5 +50,9 @@ WITH told AS (
     FROM told
     ON CONFLICT ({key}) DO NOTHING
     RETURNING ts, open, high, low, close, volume, as_of, status, revision
+), head AS (
+    UPDATE series_heads
+    SET as_of = $4
+    WHERE symbol = $1 AND interval = $2 AND (EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM corrected))
 )
 SELECT * FROM added UNION ALL SELECT * FROM corrected ORDER BY ts

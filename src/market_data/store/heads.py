@@ -1,0 +1,24 @@
+"""The head of each series: when it last changed, and the lock that gives its changes one order."""
+
+from datetime import UTC, datetime, timedelta
+
+from market_data.store.connect import Connection, Database, sql
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""The head of a series that was never written."""
+TICK = timedelta(microseconds=1)
+"""The least time between two changes of a series: what PostgreSQL can tell apart."""
+
+
+async def lock(connection: Connection, symbol: str, interval: str) -> datetime:
+    """The head of a series; its other writers wait until the caller's transaction has ended."""
+    while (row := await connection.fetchrow(sql("head_lock"), symbol, interval)) is None:
+        await connection.execute(sql("head_add"), symbol, interval)
+    head: datetime = row["as_of"]
+    return head
+
+
+async def since(database: Database, after: datetime) -> dict[tuple[str, str], datetime]:
+    """By symbol and interval, the heads of the series that have changed after a moment."""
+    rows = await database.fetch(sql("heads_since"), after)
+    return {(row["symbol"], row["interval"]): row["as_of"] for row in rows}
