@@ -1,31 +1,124 @@
-"""Fan out: clients of a series get the same bytes, and after an outage what they missed."""
+"""Fan out: followers of a series get the same bytes; what they are told first and what follows is exact."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from redis.asyncio import Redis
 
+from market_data import stream as stream_module
 from market_data.errors import StoreUnavailable
-from market_data.events import Event, MessagesDropped, Published
+from market_data.events import Event, Published
+from market_data.market.bar import Adjustment, Bars, VolumeScope
+from market_data.market.interval import Interval
+from market_data.publish import Publisher
+from market_data.push import hub as hub_module
 from market_data.push.hub import Hub
-from market_data.push.outbox import Outbox
+from market_data.push.ring import Message
+from market_data.push.session import Close
+from market_data.store import bars
+from market_data.store.bars import Change, Told
+from market_data.store.connect import Database
 from market_data.store.embedded import EmbeddedValkey
 from market_data.store.redis import open_redis
-from market_data.stream import Stream
-from waiting import PATIENCE_SECONDS, until_somebody_waits
+from market_data.stream import Position, Series, Stream
+from waiting import PATIENCE_SECONDS
 
-from .publications import OPEN, bar, publication
+from .publications import OPEN
 
 pytestmark = pytest.mark.anyio
 
-AAPL, KO = ("AAPL", "1m"), ("KO", "1m")
+AAPL, KO = Series("AAPL", "1m"), Series("KO", "1m")
 
 
-def hub_of(redis: Redis, events: list[Event] | None = None, *, size: int = 256, now: float = OPEN) -> Hub:
-    return Hub(Stream(redis), size, (events if events is not None else []).append, lambda: now)
+@dataclass(eq=False)
+class Client:
+    """A follower that remembers."""
+
+    told: list[Message] = field(default_factory=list)
+    beats: list[bytes] = field(default_factory=list)
+    times_lost: int = 0
+
+    def deliver(self, message: Message) -> None:
+        self.told.append(message)
+
+    def lost(self) -> None:
+        self.times_lost += 1
+
+    def beat(self, heartbeat: bytes) -> None:
+        self.beats.append(heartbeat)
+
+    def close(self, code: Close, reason: str) -> None:
+        raise AssertionError((code, reason))
+
+    def closes(self) -> list[float]:
+        return [_close(one.payload) for one in self.told]
+
+
+def _close(body: bytes) -> float:
+    close: float = msgspec.json.decode(body)["close"]
+    return close
+
+
+@dataclass
+class Replica:
+    """A hub, and a writer beside it."""
+
+    hub: Hub
+    database: Database
+    publisher: Publisher
+    events: list[Event]
+
+    async def write(self, minute: int, close: float, series: Series = AAPL) -> Change:
+        """Write a bar and do not publish it."""
+        one = np.array([close])
+        told = Told(
+            symbol=series.symbol,
+            interval=Interval(series.interval),
+            provider="yahoo",
+            adjustment=Adjustment.RAW,
+            volume_scope=VolumeScope.UNKNOWN,
+            as_of=OPEN + 1.0,
+            bars=Bars(np.array([OPEN + 60 * minute]), one, one, one, one, one),
+            partial=np.zeros(1, np.bool_),
+        )
+        async with self.database.transaction() as connection:
+            return await bars.write(connection, told)
+
+    async def publish(self, minute: int, close: float, series: Series = AAPL) -> None:
+        await self.publisher(series, await self.write(minute, close, series))
+
+    async def state(self, series: Series = AAPL) -> list[float]:
+        return [_close(body) for body in await self.hub.state(series)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.hub.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, StoreUnavailable):
+                await task
+
+
+def replica_of(database: Database, redis: Redis, *, newest: int = 3, now: float = OPEN) -> Replica:
+    stream, events = Stream(redis), list[Event]()
+    publisher = Publisher(database, stream, lambda: OPEN)
+    hub = Hub(
+        database=database,
+        stream=stream,
+        publisher=publisher,
+        newest=lambda: newest,
+        tell=events.append,
+        clock=lambda: now,
+    )
+    return Replica(hub, database, publisher, events)
 
 
 @pytest.fixture
@@ -34,107 +127,236 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
         yield client
 
 
-@asynccontextmanager
-async def running(hub: Hub, redis: Redis) -> AsyncIterator[asyncio.Task[None]]:
-    """The hub's loop, once it waits for news."""
-    task = asyncio.create_task(hub.run())
-    try:
-        await until_somebody_waits(redis)
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, StoreUnavailable):
-            await task
+@pytest.fixture
+def replica(database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Replica:
+    monkeypatch.setattr(stream_module, "READ_BLOCK_MS", 50)
+    return replica_of(database, redis)
 
 
-async def labels(outbox: Outbox, count: int) -> list[int]:
-    """The minutes of the next `count` publications."""
-    found: list[int] = []
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(found) < count:
-            found += [(one.ts - OPEN) // 60 for one in await outbox.take()]
-    return found
+async def caught_up(replica: Replica, redis: Redis) -> None:
+    """Wait until the hub has handed on all that is published."""
+    await replica.hub.reach(await Stream(redis).newest())
 
 
-async def test_every_client_of_the_series_gets_the_same_bytes_and_no_other_client_any(redis: Redis) -> None:
-    hub, news = hub_of(redis), publication(1)
-    with (
-        hub.subscribed(AAPL) as first,
-        hub.subscribed(AAPL) as second,
-        hub.subscribed(KO) as other,
-        hub.subscribed(("AAPL", "1d")) as daily,
-    ):
-        hub.hand_on(news)
-        assert [one.body is news.body for one in [*await first.take(), *await second.take()]] == [True, True]
-        assert (len(other), len(daily)) == (0, 0)
-
-
-async def test_a_client_that_leaves_gets_nothing_more_and_those_who_stay_do(redis: Redis) -> None:
-    hub = hub_of(redis)
-    with hub.subscribed(AAPL) as stays:
-        with suppress(ZeroDivisionError), hub.subscribed(AAPL) as leaves:
-            assert hub.clients == 2
-            raise ZeroDivisionError  # however it leaves
-        hub.hand_on(publication(1))
-        assert (len(stays), len(leaves), hub.clients) == (1, 0, 1)
-    assert hub.clients == 0
-
-
-async def test_what_is_published_while_it_runs_is_handed_on_in_order_and_nothing_before(redis: Redis) -> None:
-    hub, stream = hub_of(redis), Stream(redis)
-    await stream.publish(*AAPL, [bar(0)])
-    with hub.subscribed(AAPL) as outbox:
-        async with running(hub, redis):
-            await stream.publish(*AAPL, [bar(1), bar(2)])
-            await stream.publish(*KO, [bar(3)])
-            await stream.publish(*AAPL, [bar(4)])
-            assert await labels(outbox, 3) == [1, 2, 4]
-
-
-async def test_a_client_gets_the_bytes_that_were_published(redis: Redis) -> None:
-    hub, stream = hub_of(redis), Stream(redis)
-    with hub.subscribed(AAPL) as first, hub.subscribed(AAPL) as second:
-        async with running(hub, redis):
-            await stream.publish(*AAPL, [bar(1)])
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                (one,), (other,) = await first.take(), await second.take()
-    assert one.body is other.body
-
-
-async def test_a_loop_that_is_run_again_goes_on_where_it_was(redis: Redis) -> None:
-    hub, stream = hub_of(redis), Stream(redis)
-    with hub.subscribed(AAPL) as outbox:
-        async with running(hub, redis):
-            await stream.publish(*AAPL, [bar(1)])
-            assert await labels(outbox, 1) == [1]
-        await stream.publish(*AAPL, [bar(2), bar(3)])
-        async with running(hub, redis):
-            await stream.publish(*AAPL, [bar(4)])
-            assert await labels(outbox, 3) == [2, 3, 4]
-
-
-async def test_after_an_outage_of_redis_clients_get_what_they_missed_and_nothing_twice(
-    servers_folder: Path,
+async def test_followers_of_a_series_get_the_same_bytes_and_others_none(
+    replica: Replica, redis: Redis
 ) -> None:
-    folder = servers_folder / "outage"
-    server = EmbeddedValkey(folder)
+    one, two, other, all_of_them = (Client() for _ in range(4))
+    async with replica.running():
+        replica.hub.follow(AAPL, one)
+        replica.hub.follow(AAPL, two)
+        replica.hub.follow(KO, other)
+        replica.hub.follow_all("1m", all_of_them)
+        replica.hub.follow_all("1d", Client())
+        await replica.publish(0, 1.0)
+        await replica.publish(0, 2.0, KO)
+        await caught_up(replica, redis)
+    assert (one.closes(), other.closes(), all_of_them.closes()) == ([1.0], [2.0], [1.0, 2.0])
+    assert one.told[0].frame is two.told[0].frame is all_of_them.told[0].frame
+
+
+async def test_who_leaves_gets_nothing_more(replica: Replica, redis: Redis) -> None:
+    stays, leaves = Client(), Client()
+    async with replica.running():
+        for one in (stays, leaves):
+            replica.hub.follow(AAPL, one)
+            replica.hub.follow_all("1m", one)
+        replica.hub.leave(AAPL, leaves)
+        replica.hub.leave_all("1m", leaves)
+        replica.hub.leave(KO, leaves)  # which it never followed
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+    assert (stays.closes(), leaves.closes()) == ([1.0, 1.0], [])
+
+
+async def test_the_state_of_a_series_is_its_newest_bars_and_follows_the_stream(
+    replica: Replica, redis: Redis
+) -> None:
+    for minute in range(4):
+        await replica.publish(minute, float(minute))
+    async with replica.running():
+        assert await replica.state() == [1.0, 2.0, 3.0]
+        await replica.publish(4, 4.0)
+        await replica.publish(3, 3.5)
+        await replica.publish(0, 0.5)
+        await caught_up(replica, redis)
+        assert await replica.state() == [2.0, 3.5, 4.0]
+        assert await replica.state(KO) == []
+
+
+async def test_a_state_holds_what_was_written_and_not_yet_published_and_it_is_not_told_again(
+    replica: Replica, redis: Redis
+) -> None:
+    await replica.publish(0, 1.0)
+    async with replica.running():
+        left = await replica.write(1, 2.0)  # by a writer that dies, or is slow
+        client = Client()
+        state = await replica.state()
+        replica.hub.follow(AAPL, client)
+        assert state == [1.0, 2.0]
+        await replica.publisher(AAPL, left)
+        await replica.publish(2, 3.0)
+        await caught_up(replica, redis)
+    assert client.closes() == [3.0]
+
+
+async def test_state_and_what_follows_have_neither_hole_nor_repeat_whenever_somebody_comes(
+    replica: Replica, redis: Redis
+) -> None:
+    comers: list[tuple[list[float], Client]] = []
+
+    async def come() -> None:
+        state, client = await replica.state(), Client()
+        replica.hub.follow(AAPL, client)
+        comers.append((state, client))
+
+    async def go_on() -> None:
+        for number in range(1, 61):
+            await replica.publish(0, float(number))
+
+    async with replica.running():
+        writing = asyncio.create_task(go_on())
+        while not writing.done():
+            await come()
+            await asyncio.sleep(0.002)
+            replica.hub._states.clear()  # so that the next one reads the database while others write
+        await writing
+        await caught_up(replica, redis)
+    assert len(comers) > 5
+    for state, client in comers:
+        last = int(state[-1]) if state else 0
+        assert client.closes() == [float(number) for number in range(last + 1, 61)]
+
+
+async def test_who_comes_back_is_told_exactly_what_came_since(replica: Replica, redis: Redis) -> None:
+    async with replica.running():
+        for number in range(1, 6):
+            await replica.publish(0, float(number))
+            await replica.publish(0, float(number), KO)
+        await caught_up(replica, redis)
+        life = replica.hub.position.life
+        missed = await replica.hub.missed(Position(life, 4), "1m", ["AAPL"])
+        assert missed is not None
+        assert [_close(one.payload) for one in missed] == [3.0, 4.0, 5.0]
+        assert await replica.hub.missed(replica.hub.position, "1m", None) == []
+        assert await replica.hub.missed(Position(life - 1, 4), "1m", ["AAPL"]) is None
+
+
+async def test_another_replica_knows_what_was_published_before_it_started(
+    database: Database, redis: Redis, replica: Replica
+) -> None:
+    async with replica.running():
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+        seen = replica.hub.position
+        await replica.publish(0, 2.0)
+    other = replica_of(database, redis)
+    async with other.running():
+        missed = await other.hub.missed(seen, "1m", ["AAPL"])
+        assert missed is not None
+        assert [_close(one.payload) for one in missed] == [2.0]
+
+
+async def test_a_position_of_a_replica_that_is_ahead_is_waited_for(
+    database: Database, redis: Redis, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replica_of(database, redis)
+    await replica.publish(0, 1.0)
+    async with replica.running():
+        await caught_up(replica, redis)
+        seen = Position(replica.hub.position.life, 2)
+        asking = asyncio.create_task(replica.hub.missed(seen, "1m", ["AAPL"]))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        await other.publish(0, 2.0)
+        assert await asking == []
+        monkeypatch.setattr(hub_module, "REACH_SECONDS", 0.05)
+        assert await replica.hub.missed(Position(seen.life, 99), "1m", ["AAPL"]) is None
+
+
+async def test_a_loop_that_is_run_again_goes_on_where_it_was(replica: Replica, redis: Redis) -> None:
+    client = Client()
+    async with replica.running():
+        replica.hub.follow(AAPL, client)
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+    await replica.publish(0, 2.0)
+    async with replica.running():
+        await replica.publish(0, 3.0)
+        await caught_up(replica, redis)
+    assert (client.closes(), client.times_lost) == ([1.0, 2.0, 3.0], 0)
+
+
+async def test_when_redis_forgets_every_client_is_told_to_open_again_and_positions_count_no_more(
+    replica: Replica, redis: Redis
+) -> None:
+    client = Client()
+    async with replica.running():
+        replica.hub.clients.add(client)
+        replica.hub.follow(AAPL, client)
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+        seen = replica.hub.position
+        await redis.flushall()
+        await replica.publish(0, 2.0)
+        await caught_up(replica, redis)
+        assert client.times_lost >= 1
+        assert client.closes() == [1.0]  # the new life's are told by opening again
+        assert await replica.state() == [2.0]
+        assert await replica.hub.missed(seen, "1m", ["AAPL"]) is None
+        replica.hub.follow(AAPL, client)
+        await replica.publish(0, 3.0)
+        await caught_up(replica, redis)
+        assert client.closes() == [1.0, 3.0]
+
+
+async def test_a_hub_that_was_away_for_too_long_sees_the_hole(
+    replica: Replica, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client()
+    replica.hub.clients.add(client)
+    async with replica.running():
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+        seen = replica.hub.position
+    monkeypatch.setattr(stream_module, "KEPT", 1)
+    for number in range(300):
+        await replica.publish(0, 2.0 + number)
+    async with replica.running():
+        await caught_up(replica, redis)
+        assert client.times_lost == 1
+        assert await replica.hub.missed(seen, "1m", ["AAPL"]) is None
+        assert await replica.state() == [301.0]
+
+
+async def test_after_an_outage_of_redis_clients_get_what_they_missed_or_open_again(
+    database: Database, servers_folder: Path
+) -> None:
+    server = EmbeddedValkey(servers_folder / "outage")
     await asyncio.to_thread(server.__enter__)
+    client = Client()
     try:
         async with open_redis(server.url) as redis:
-            hub, stream = hub_of(redis), Stream(redis)
-            with hub.subscribed(AAPL) as outbox:
-                async with running(hub, redis) as loop:
-                    await stream.publish(*AAPL, [bar(1)])
-                    assert await labels(outbox, 1) == [1]
-                    await asyncio.to_thread(server.__exit__, None, None, None)
-                    async with asyncio.timeout(PATIENCE_SECONDS):
-                        with pytest.raises(StoreUnavailable):
-                            await loop
-                await asyncio.to_thread(server.__enter__)
-                await stream.publish(*AAPL, [bar(2)])
-                async with running(hub, redis):
-                    await stream.publish(*AAPL, [bar(3)])
-                    assert await labels(outbox, 2) == [2, 3]
+            replica = replica_of(database, redis)
+            replica.hub.clients.add(client)
+            async with replica.running() as loop:
+                replica.hub.follow(AAPL, client)
+                await replica.publish(0, 1.0)
+                await caught_up(replica, redis)
+                await asyncio.to_thread(server.__exit__, None, None, None)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    with pytest.raises(StoreUnavailable):
+                        await loop
+            assert [replica.hub.recoverable] == [False]
+            left = await replica.write(0, 2.0)
+            await asyncio.to_thread(server.__enter__)
+            await replica.publisher(AAPL, left)
+            async with replica.running():
+                await caught_up(replica, redis)
+                assert [replica.hub.recoverable] == [True]
+                assert await replica.state() == [2.0]
+                # a server that was started again may have forgotten: its positions are of a new life
+                assert (client.closes(), client.times_lost) == ([1.0], 1)
     finally:
         await asyncio.to_thread(server.__exit__, None, None, None)
 
@@ -143,31 +365,38 @@ async def test_after_an_outage_of_redis_clients_get_what_they_missed_and_nothing
     ("clock", "milliseconds"), [(OPEN + 0.25, 250.0), (OPEN, 0.0), (OPEN - 5.0, 0.0)], ids=str
 )
 async def test_a_publication_is_told_with_its_clients_and_its_age(
-    redis: Redis, clock: float, milliseconds: float
+    database: Database, redis: Redis, clock: float, milliseconds: float
 ) -> None:
-    events: list[Event] = []
-    hub = hub_of(redis, events, now=clock)
-    with hub.subscribed(AAPL), hub.subscribed(AAPL):
-        hub.hand_on(publication(OPEN * 1000))
-    hub.hand_on(publication(OPEN * 1000))
-    assert events == [Published(2, milliseconds), Published(0, milliseconds)]
+    replica = replica_of(database, redis, now=clock)
+    async with replica.running():
+        for _ in range(2):
+            replica.hub.follow(AAPL, Client())
+        await replica.publish(0, 1.0)
+        await replica.publish(0, 1.0, KO)
+        await caught_up(replica, redis)
+        await asyncio.sleep(0)
+    assert replica.events == [Published(2, milliseconds), Published(0, milliseconds)]
 
 
-async def test_what_slow_clients_lose_is_told(redis: Redis) -> None:
-    events: list[Event] = []
-    hub = hub_of(redis, events, size=2)
-    with hub.subscribed(AAPL), hub.subscribed(AAPL):
-        for number in range(3):
-            hub.hand_on(publication(number))
-    assert [one for one in events if isinstance(one, MessagesDropped)] == [MessagesDropped(4)]
-
-
-async def test_a_slow_client_takes_nothing_from_another(redis: Redis) -> None:
-    hub = hub_of(redis, size=2)
-    with hub.subscribed(AAPL) as slow, hub.subscribed(AAPL) as quick:
-        told = []
+async def test_states_that_nobody_follows_stay_at_hand_up_to_a_bound(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "IDLE_SERIES", 2)
+    client = Client()
+    async with replica.running():
         for number in range(5):
-            hub.hand_on(publication(number, minute=number))
-            told += await labels(quick, 1)
-        assert told == [0, 1, 2, 3, 4]
-        assert (await labels(slow, 1))[-1] == 4
+            series = Series(f"S{number}", "1m")
+            await replica.state(series)
+            replica.hub.follow(series, client)
+        assert len(replica.hub._states) == 5
+        for number in range(5):
+            replica.hub.leave(Series(f"S{number}", "1m"), client)
+        assert len(replica.hub._states) == 2
+
+
+async def test_without_a_stream_a_state_is_an_outage_and_not_a_guess(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "REACH_SECONDS", 0.05)
+    with pytest.raises(StoreUnavailable):
+        await replica.state()

@@ -26,7 +26,7 @@ from market_data.publish import Publisher
 from market_data.serve.app import build
 from market_data.serve.parts import Parts
 from market_data.serve.server import address, answer, listen
-from market_data.serve.socket import sockets
+from market_data.serve.socket import Sockets
 from market_data.settings import Configuration, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
@@ -102,9 +102,9 @@ class Served:
     async def get(self, path: str, **params: object) -> Got:
         return await self.ask("GET", path, params={name: str(value) for name, value in params.items()})
 
-    def follow(self, symbol: str) -> connect:
+    def follow(self, symbol: str = "", **options: Any) -> connect:
         """A client of the WebSocket, as an async context manager."""
-        return connect(f"ws{self.url[4:]}/ws/{symbol}", proxy=None)
+        return connect(f"ws{self.url[4:]}/ws/{symbol}".rstrip("/"), proxy=None, **options)
 
     async def write(self, bars: Iterable[Row], *, symbol: str = "AAPL", provider: str = "yahoo") -> None:
         """Bars as a provider told them, taken in by the one way in."""
@@ -156,9 +156,12 @@ def pauses() -> Iterator[float]:
 
 
 async def told(client: ClientConnection) -> Any:
-    """The next message."""
+    """The next message that is no heartbeat."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        return json.loads(await client.recv())
+        while True:
+            message = json.loads(await client.recv())
+            if message["type"] != "heartbeat":
+                return message
 
 
 @pytest.fixture
@@ -204,7 +207,7 @@ async def _serving(
         running = service(reread({}), stores, reread=reread, clock=clock)
         parts = await stack.enter_async_context(running)
         listener = stack.enter_context(listen("127.0.0.1", 0))
-        answering = asyncio.create_task(answer(build(parts), sockets(parts), listener))
+        answering = asyncio.create_task(answer(build(parts), Sockets(parts), listener))
 
         async def stop() -> None:
             answering.cancel()

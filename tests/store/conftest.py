@@ -62,7 +62,7 @@ def told(rows: Iterable[Row], said: Saying) -> Told:
 async def tell(database: Database, rows: Iterable[Row], saying: Saying | None = None) -> list[KnownBar]:
     """Write bars in a transaction of their own; returns those that are new or changed."""
     async with database.transaction() as connection:
-        return await bars.write(connection, told(rows, saying or Saying()))
+        return (await bars.write(connection, told(rows, saying or Saying()))).bars
 
 
 def closes(found: Iterable[KnownBar]) -> list[tuple[int, float]]:

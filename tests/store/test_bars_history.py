@@ -20,6 +20,8 @@ from market_data.store.connect import Database, open_database
 from .conftest import TEN, Saying, row, tell
 
 LABELS = 3
+TICK = 1e-6
+"""Seconds between two changes of a series, at least."""
 Run = Callable[[Callable[[Database], Coroutine[Any, Any, None]]], None]
 _symbols = (f"S{number}" for number in count())
 
@@ -81,8 +83,7 @@ def _learn(history: History, key: tuple[int, str], said: Known) -> bool:
             status = "corrected"
         if not changes:
             return False
-        since = max(said.since, known.since)  # what was known does not cease to have been known
-        said = Known(since, said.close, status, said.provider, said.adjustment, known.revision + 1)
+        said = Known(said.since, said.close, status, said.provider, said.adjustment, known.revision + 1)
     values.append(said)
     return True
 
@@ -107,19 +108,22 @@ def _seen(found: list[KnownBar]) -> list[tuple[int, Known]]:
 
 
 async def _replay(database: Database, interval: Interval, writes: list[Write]) -> None:
-    symbol, history, at = next(_symbols), History(), float(TEN)
+    symbol, history, at, head = next(_symbols), History(), float(TEN), 0.0
     moments = {at}
     for write in writes:
         at += write.later
         moments |= {at - 0.5, at, at + 0.5}
+        # what was known does not cease to have been known, though another replica's clock is behind
+        learned = max(at, round(head + TICK, 6))
         said = sorted(write.bars.items())
         expected = set()
         for number, (close, partial) in said:
             ts = TEN + number * interval.seconds
             key = (ts, write.adjustment if interval is Interval.D1 else "")
             status = "partial" if partial else "final"
-            if _learn(history, key, Known(at, close, status, write.provider, write.adjustment, 0)):
+            if _learn(history, key, Known(learned, close, status, write.provider, write.adjustment, 0)):
                 expected.add((ts, history[key][-1]))
+                head = learned
         changed = await tell(
             database,
             [row(TEN + number * interval.seconds, close) for number, (close, _) in said],

@@ -155,7 +155,7 @@ async def test_raw_and_split_days_live_side_by_side(database: Database) -> None:
     assert (changed.adjustment, changed.revision) == ("split", 1)
     found = {bar.adjustment: (bar.close, bar.status) for bar in await _stored(database, Interval.D1)}
     assert found == {"raw": (400.0, "final"), "split": (101.0, "corrected")}
-    assert await _revisions(database) == [(0, 100.0, "final", raw.at, raw.at)]
+    assert await _revisions(database) == [(0, 100.0, "final", raw.at + 1e-6, raw.at + 2e-6)]
 
 
 async def test_days_and_minutes_do_not_meet(database: Database) -> None:

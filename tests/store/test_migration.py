@@ -64,6 +64,7 @@ TABLES = {
     "quotes_l1",
     "ingestion_cursor",
     "backfill_jobs",
+    "series_heads",
 }
 
 

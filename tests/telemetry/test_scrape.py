@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.providers import discover
+from market_data.push.client import Client
+from market_data.push.session import Close
 from market_data.serve.parts import Parts
 from market_data.settings import read
 from market_data.store import cursor, universe
@@ -26,6 +28,16 @@ PROVIDERS = set(discover())
 
 Gauges = dict[str, dict[str, float]]
 """By name and label value ("" without labels)."""
+
+
+class NoWire:
+    """A wire that leads nowhere."""
+
+    def write(self, frame: bytes) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def close(self, code: Close, reason: str) -> None: ...
 
 
 @asynccontextmanager
@@ -61,7 +73,7 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         "ingestion_lag_seconds": {"1m": 0.0},
         "store_up": {"redis": 1.0, "postgresql": 1.0},
         "ws_clients_gauge": {"": 0.0},
-        "ws_replay_buffer_bars": {"": 77.0},
+        "ws_replay_buffer_bars": {"": 0.0},
     }
 
 
@@ -78,10 +90,13 @@ async def test_gauges_follow_what_they_are_made_of(postgres_url: str, redis_url:
                 last_bar=NOW - 180,
                 asked_at=float(NOW),
             )
-        with parts.hub.subscribed(("BTC-USD", "1m")), parts.hub.subscribed(("AAPL", "1m")):
-            found = await gauges(parts)
-            assert found["ws_clients_gauge"] == {"": 2.0}
-            assert found["ingestion_lag_seconds"] == {"1m": 120.0}
+        clients = [Client(parts.desk, NoWire()) for _ in range(2)]
+        parts.hub.clients.update(clients)
+        found = await gauges(parts)
+        assert found["ws_clients_gauge"] == {"": 2.0}
+        assert found["ingestion_lag_seconds"] == {"1m": 120.0}
+        for one in clients:
+            one.gone()
         assert (await gauges(parts))["ws_clients_gauge"] == {"": 0.0}
 
 

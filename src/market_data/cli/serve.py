@@ -15,7 +15,7 @@ from market_data.cli.output import print_json_line, say, step
 from market_data.reload import Reread
 from market_data.serve.app import build
 from market_data.serve.server import address, answer, listen
-from market_data.serve.socket import sockets
+from market_data.serve.socket import Sockets
 from market_data.settings import Settings, read
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
@@ -93,7 +93,7 @@ async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: boo
         say(_welcome(url, settings, symbols))
         if as_json:
             print_json_line({"url": url})
-        await answer(build(parts), sockets(parts), listener)
+        await answer(build(parts), Sockets(parts), listener)
 
 
 async def _prepared(url: str, prepare: Prepare | None) -> list[str]:

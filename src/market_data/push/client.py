@@ -37,6 +37,9 @@ class Wire(Protocol):
     def write(self, frame: bytes) -> None:
         """Send a whole frame; never waits."""
 
+    def ping(self) -> None:
+        """Ask for a sign of life, where the protocol can."""
+
     def close(self, code: Close, reason: str) -> None:
         """Send what has been written, then say goodbye."""
 
@@ -107,7 +110,8 @@ class Client:
                 Close.IDLE, f"nothing was subscribed for {IDLE_SECONDS:.0f} s: come back to follow something"
             )
         elif self.flowing and not self._opening and not self._lost:
-            self._write(heartbeat + frame.PING)
+            self._write(heartbeat)
+            self._wire.ping()
 
     # ---- what the wire does
 

@@ -1,4 +1,4 @@
-"""WebSocket frames as a server sends them (RFC 6455, section 5.2): whole, unmasked, made once for all clients."""
+"""WebSocket frames as a server sends them (RFC 6455, section 5.2): whole, unmasked, made once for all."""
 
 import struct
 

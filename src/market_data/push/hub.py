@@ -1,4 +1,4 @@
-"""Fans publications out: one reader of the stream a process, each message encoded once for all its clients."""
+"""Fans publications out: one reader of the stream a process, each message encoded once for all clients."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from market_data.publish import Publisher
 from market_data.push import frame
 from market_data.push.newest import Newest
 from market_data.push.ring import Message, Ring
-from market_data.push.session import Heartbeat
+from market_data.push.session import Close, Heartbeat
 from market_data.push.session import encode as encode_message
 from market_data.store import bars as bars_table
 from market_data.store.connect import Database
@@ -43,12 +43,16 @@ class Follower(Protocol):
     def beat(self, heartbeat: bytes) -> None:
         """It is time for a sign of life; `heartbeat` is the frame of one."""
 
+    def close(self, code: Close, reason: str) -> None:
+        """Send it away."""
+
 
 class Hub:
     """The clients of this process, by series, and where they are on the stream.
 
-    All followers of a series have been told all of it up to `position`, and nothing beyond. Whoever subscribes
-    does so between two messages, so that what is told first and what follows have neither hole nor overlap.
+    All followers of a series have been told all of it up to `position`, and nothing beyond. Whoever
+    subscribes does so between two messages, so that what is told first and what follows have neither hole nor
+    overlap.
     """
 
     def __init__(

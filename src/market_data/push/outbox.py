@@ -36,8 +36,8 @@ class Outbox:
         self._waiting = deque(kept[-self._size :])
         left_out = len(before) - len(self._waiting)
         first = min(set(before) - set(self._waiting), key=lambda one: one.position).position
-        if self.since is None:
-            self.since = Position(first.life, first.number - 1)
+        before_it = Position(first.life, first.number - 1)
+        self.since = before_it if self.since is None else min(self.since, before_it)
         self.left_out += left_out
         return left_out
 

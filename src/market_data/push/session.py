@@ -53,7 +53,7 @@ _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot", tag_field="type"):
     """A series as it stands at `position`.
 
-    `recovered` is false where a position was asked for that is not kept: what was known before counts no more.
+    `recovered` is false where a position was asked for that is not kept: forget what you knew of the series.
     """
 
     symbol: str
@@ -66,8 +66,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot", tag_fi
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True, tag="replay", tag_field="type"):
-    """Bars up to `position`: after a snapshot the newest ones as they stand, oldest first; with `recovered` true
-    all that came after `since`, in that order, revisions included, each with its position.
+    """Bars up to `position`: after a snapshot the newest ones as they stand, oldest first; with `recovered`
+    true all that came after `since`, in that order, revisions included, each with its position.
 
     With `more` true another replay follows. `symbol` is `*` where several were asked for.
     """
@@ -97,7 +97,7 @@ class Unsubscribed(msgspec.Struct, frozen=True, kw_only=True, tag="unsubscribed"
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat", tag_field="type"):
-    """The client has all of its bars up to `position`. Unless `recoverable`, new ones cannot come at present."""
+    """The client has all of its bars up to `position`. Unless `recoverable`, none can come at present."""
 
     position: str
     recoverable: bool

@@ -7,7 +7,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import License
 
 from market_data import __version__
-from market_data.serve import bars, coverage, health, ops, price, stats
+from market_data.serve import bars, coverage, health, ops, price, stats, stream
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
 from market_data.serve.reference import ReferencePlugin
@@ -31,7 +31,7 @@ def build(parts: Parts) -> Litestar:
         "/stocks", route_handlers=[price.price, bars.intraday, bars.history, bars.batch], tags=["stocks"]
     )
     app = Litestar(
-        [stocks, stats.router, coverage.router, ops.router(parts), health.router],
+        [stocks, stats.router, coverage.router, ops.router(parts), health.router, stream.router],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,

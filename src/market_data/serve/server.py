@@ -9,7 +9,7 @@ import uvicorn
 from litestar import Litestar
 
 from market_data.errors import BadConfig
-from market_data.serve.socket import WebSocketProtocol
+from market_data.serve.socket import Sockets
 
 DRAIN_SECONDS = 10
 """How long requests under way may take to end when the service stops."""
@@ -41,7 +41,7 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def answer(app: Litestar, sockets: WebSocketProtocol, listener: socket.socket) -> None:
+async def answer(app: Litestar, sockets: Sockets, listener: socket.socket) -> None:
     """Answer on `listener` until cancelled; then requests under way end, WebSockets are closed with 1012."""
     server = _Server(
         uvicorn.Config(
@@ -60,6 +60,7 @@ async def answer(app: Litestar, sockets: WebSocketProtocol, listener: socket.soc
     try:
         await asyncio.shield(serving)
     finally:
+        sockets.drain()
         server.should_exit = True
         await serving
 

@@ -1,14 +1,14 @@
 """WebSockets at /ws and /ws/{symbol}: clients of the hub, on uvicorn's connections without ASGI in between.
 
-A frame is made once and its bytes are handed to the transport of every client; `websockets` reads what clients
-say and shakes hands.
+A frame is made once and its bytes are handed to the transport of every client; `websockets` shakes hands and
+reads what clients say.
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from uvicorn.server import ServerState
@@ -17,6 +17,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from market_data.push import frame
 from market_data.push.client import EVERYTHING, Client
 from market_data.push.session import Close, Subscribe
 from market_data.serve.parts import Parts
@@ -30,33 +31,46 @@ LONGEST_REASON = 123
 CLOSE_SECONDS = 5.0
 """How long a client may take to read what was written before it was closed on."""
 DRAIN_SECONDS = 5.0
-"""Over how long clients are sent away when the service stops, so that they do not all come back at once."""
+"""Over how long clients are sent away when the service stops."""
+LONGEST_APART = 0.05
+"""Seconds between two of them, at most."""
+RESTARTS = "the service restarts: come back, with the last position as since"
 
 _log = logging.getLogger("websockets.server")
 
 
-class WebSocketProtocol(Protocol):
-    """What uvicorn makes of a connection that asks for a WebSocket."""
+class Sockets:
+    """The `ws` of uvicorn: makes a Socket of each connection that asks for one."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.draining = False
 
     def __call__(
-        self, config: object, server_state: ServerState, app_state: dict[str, Any]
-    ) -> asyncio.Protocol: ...
+        self,
+        config: object,  # noqa: ARG002 - uvicorn's; nothing in it is about what we do here
+        server_state: ServerState,
+        app_state: dict[str, Any],  # noqa: ARG002 - there is no ASGI application here
+    ) -> asyncio.Protocol:
+        """A connection."""
+        return Socket(self._parts, self, server_state)
 
-
-def sockets(parts: Parts) -> WebSocketProtocol:
-    """The `ws` of uvicorn: it makes a Socket of each connection."""
-
-    def made(config: object, server_state: ServerState, app_state: dict[str, Any]) -> asyncio.Protocol:  # noqa: ARG001
-        return Socket(parts, server_state)
-
-    return made
+    def drain(self) -> None:
+        """Send every client away, spread over DRAIN_SECONDS, so that they do not all come back at once."""
+        self.draining = True
+        clients, loop = list(self._parts.hub.clients), asyncio.get_running_loop()
+        random.shuffle(clients)
+        apart = min(DRAIN_SECONDS / max(len(clients), 1), LONGEST_APART)
+        for place, client in enumerate(clients):
+            loop.call_later(place * apart, client.close, Close.RESTART, RESTARTS)
 
 
 class Socket(asyncio.Protocol):
     """One connection: bytes to what the client says, and back."""
 
-    def __init__(self, parts: Parts, server: ServerState) -> None:
+    def __init__(self, parts: Parts, sockets: Sockets, server: ServerState) -> None:
         self._parts = parts
+        self._sockets = sockets
         self._server = server
         self._protocol = ServerProtocol(max_size=LARGEST_MESSAGE, logger=_log)
         self._transport: asyncio.Transport
@@ -68,6 +82,7 @@ class Socket(asyncio.Protocol):
     # ---- what the transport does
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - uvicorn has no others
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_BUFFER)
@@ -75,6 +90,7 @@ class Socket(asyncio.Protocol):
         self._server.connections.add(self)  # type: ignore[arg-type]  # it needs `shutdown` only
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of the client."""
         self._protocol.receive_data(data)
         if self._client is not None:
             self._client.heard()
@@ -86,10 +102,12 @@ class Socket(asyncio.Protocol):
         self._answer()
 
     def eof_received(self) -> None:
+        """The client says nothing more."""
         self._protocol.receive_eof()
         self._answer()
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - however it ended
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
+        """The connection has ended, however it did."""
         self._server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -99,24 +117,25 @@ class Socket(asyncio.Protocol):
             self._task.cancel()
 
     def pause_writing(self) -> None:
+        """The client reads slowly: what it has not read waits here."""
         if self._client is not None:
             self._client.pause()
 
     def resume_writing(self) -> None:
+        """It has read most of it."""
         if self._client is not None:
             self._client.resume()
 
     def shutdown(self) -> None:
-        """The service stops: send the client away, some time within DRAIN_SECONDS."""
+        """uvicorn stops: whoever is no client yet has come too late; the others are sent away by `drain`."""
         if self._client is None:
             self._transport.close()
-            return
-        wait = random.uniform(0, DRAIN_SECONDS) * min(1.0, len(self._parts.hub.clients) / 100)  # noqa: S311
-        asyncio.get_running_loop().call_later(
-            wait, self._client.close, Close.RESTART, "the service restarts: come back"
-        )
 
     # ---- what the client does with it
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self._transport.write(frame.PING)
 
     def close(self, code: Close, reason: str) -> None:
         """Say goodbye; the connection ends when the client has answered, or after CLOSE_SECONDS."""
@@ -156,6 +175,9 @@ class Socket(asyncio.Protocol):
     def _serve(self, symbol: str, asked: dict[str, str]) -> None:
         hub, most = self._parts.hub, self._parts.settings.ws_max_clients
         self._client = Client(self._parts.desk, self)
+        if self._sockets.draining:
+            self._client.close(Close.RESTART, RESTARTS)
+            return
         if len(hub.clients) >= most:
             self._client.close(Close.TOO_MANY, f"this replica serves {most} clients at most: come back later")
             return
