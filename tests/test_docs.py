@@ -18,7 +18,7 @@ def _tool() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "providers.md"])
+@pytest.mark.parametrize("name", ["asyncapi.json", "configuration.md", "providers.md"])
 def test_a_made_page_is_up_to_date(name: str) -> None:
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert written == _tool().pages()[name], "run `make docs`"

@@ -1,5 +1,6 @@
-"""Writes the pages that are made from the code: docs/configuration.md and docs/providers.md."""
+"""Writes the pages that are made from the code: configuration.md, providers.md and asyncapi.json in docs/."""
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from market_data.market.capability import Capability
 from market_data.provider import Facts, Limit, Reach
 from market_data.providers import discover
+from market_data.serve.asyncapi import described
 from market_data.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -54,6 +56,7 @@ def pages() -> Mapping[str, str]:
     facts = [provider.facts for provider in discover().values()]
     reaches = [_reach(one, capability, reach) for one in facts for capability, reach in one.reach.items()]
     return {
+        "asyncapi.json": json.dumps(described(), indent=2) + "\n",
         "configuration.md": _CONFIGURATION.format(
             settings="\n".join(_setting(name, field) for name, field in Settings.model_fields.items())
         ),

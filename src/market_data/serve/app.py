@@ -8,6 +8,7 @@ from litestar.openapi.spec import License
 
 from market_data import __version__
 from market_data.serve import bars, coverage, health, ops, price, stats, stream
+from market_data.serve.asyncapi import asyncapi
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
 from market_data.serve.reference import ReferencePlugin
@@ -21,8 +22,8 @@ Times are RFC 3339 with a zone. Bars are labelled by their open; windows hold `s
 Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what would be right.
 
 `ws://…/ws/{symbol}` is a WebSocket: a `snapshot`, a `replay` of the last bars, then each `bar` as it is
-written. It closes with 4404 (no such symbol: do not come back), 4429 (too many clients: later), 1012 or 1013
-(the service restarts, or a store is out: come back)."""
+written; with `?since=` the last position it tells exactly what was missed. `ws://…/ws` follows many symbols.
+`/docs/asyncapi.json` describes their messages and close codes."""
 
 
 def build(parts: Parts) -> Litestar:
@@ -31,7 +32,7 @@ def build(parts: Parts) -> Litestar:
         "/stocks", route_handlers=[price.price, bars.intraday, bars.history, bars.batch], tags=["stocks"]
     )
     app = Litestar(
-        [stocks, stats.router, coverage.router, ops.router(parts), health.router, stream.router],
+        [stocks, stats.router, coverage.router, ops.router(parts), health.router, stream.router, asyncapi],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,
