@@ -23,6 +23,10 @@ PATIENCE_SECONDS = 60.0
 SOURCES = Path(__file__).parents[2] / "src"
 
 
+_started: list[subprocess.Popen[str]] = []
+"""By the test that runs."""
+
+
 class Demo:
     """`market-data demo` in a folder of its own."""
 
@@ -38,6 +42,7 @@ class Demo:
                 stderr=log,
                 text=True,
             )
+        _started.append(self.process)
 
     @property
     def said(self) -> str:
@@ -90,6 +95,13 @@ def folder() -> Iterator[Path]:
     """An empty folder with a short name; what still runs on it when the test ends is a failure."""
     path = Path(tempfile.mkdtemp(prefix="md-"))
     yield path
+    for process in _started:
+        if process.poll() is None:  # the test has failed: what it has started goes with it
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+    _started.clear()
     left = processes(path)
     for pid in left:
         with suppress(ProcessLookupError):

@@ -66,10 +66,15 @@ def _about(parameter: Described) -> str:
 
 def _curl(path: str, method: str, operation: Described, document: Described, origin: str) -> str:
     """A command line that works as it stands, where every parameter that is required has an example."""
+    needed = []
     for one in operation.get("parameters", []):
         example = next(iter(one.get("examples", {}).values()), None)
         if one["in"] == "path" and example is not None:
             path = path.replace("{" + one["name"] + "}", str(example["value"]))
+        elif one["in"] == "query" and one.get("required") and example is not None:
+            needed.append(f"{one['name']}={example['value']}")
+    if needed:
+        path += "?" + "&".join(needed)
     if "requestBody" not in operation:
         return f"curl '{origin}{path}'" if method == "get" else f"curl -X {method.upper()} '{origin}{path}'"
     body = json.dumps(_body(operation, document))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from uvicorn.server import ServerState
@@ -83,10 +83,9 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - uvicorn has no others
-        self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        self.write: Callable[[bytes], None] = transport.write
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        self.write: Callable[[bytes], None] = self._transport.write
         self._server.connections.add(self)  # type: ignore[arg-type]  # it needs `shutdown` only
 
     def data_received(self, data: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from litestar import Router, get
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
@@ -32,7 +33,13 @@ LARGEST_REPLAY = 10_000
 StreamedInterval = Annotated[
     str, QueryParameter(description="Length of a bar, as collected.", schema_extra={"enum": ["1m", "1d"]})
 ]
-Since = Annotated[str, QueryParameter(description="The last position that is known, as it was told.")]
+Since = Annotated[
+    str,
+    QueryParameter(
+        description="The last position that is known, as it was told.",
+        examples=[Example(value="1790947800000-42")],
+    ),
+]
 
 
 class Missed(msgspec.Struct, frozen=True, kw_only=True):
