@@ -60,10 +60,10 @@ async def running(name: str, *words: str) -> AsyncIterator[Child]:
     try:
         yield Child(name, process)
     finally:
-        await _stop(process)
+        await stop(process)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
     try:

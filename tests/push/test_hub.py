@@ -1,7 +1,7 @@
 """Fan out: followers of a series get the same bytes; what they are told first and what follows is exact."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +44,9 @@ class Client:
     beats: list[bytes] = field(default_factory=list)
     times_lost: int = 0
 
-    def deliver(self, message: Message) -> None:
-        self.told.append(message)
+    def deliver(self, messages: Sequence[Message], frames: bytes) -> None:
+        assert frames == b"".join(one.frame for one in messages)
+        self.told += messages
 
     def lost(self) -> None:
         self.times_lost += 1

@@ -34,8 +34,8 @@ SILENT_SECONDS = 60.0
 class Wire(Protocol):
     """The connection to a client."""
 
-    def write(self, frame: bytes) -> None:
-        """Send a whole frame; never waits."""
+    def write(self, frames: bytes) -> None:
+        """Send whole frames; never waits."""
 
     def ping(self) -> None:
         """Ask for a sign of life, where the protocol can."""
@@ -84,12 +84,12 @@ class Client:
 
     # ---- what the hub does
 
-    def deliver(self, message: Message) -> None:
-        """Send a message, or keep it until the wire takes more."""
+    def deliver(self, messages: Sequence[Message], frames: bytes) -> None:
+        """Send messages, or keep them until the wire takes more."""
         if self.flowing:
-            self._write(message.frame)
+            self._write(frames)
         else:
-            self._hold(message)
+            self._hold(messages)
 
     def lost(self) -> None:
         """The stream has begun anew: open all again."""
@@ -328,8 +328,8 @@ class Client:
         for message in self._outbox.take():
             self._write(message.frame)
 
-    def _hold(self, message: Message) -> None:
-        dropped = self._outbox.put(message)
+    def _hold(self, messages: Sequence[Message]) -> None:
+        dropped = sum(map(self._outbox.put, messages))
         if dropped:
             self._desk.tell(MessagesDropped(dropped))
         if self._outbox.full:

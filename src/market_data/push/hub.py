@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from itertools import groupby, islice
 from typing import Protocol
 
 from market_data.errors import StoreUnavailable
@@ -19,7 +20,9 @@ from market_data.store.connect import Database
 from market_data.stream import KEPT, START, Position, Publication, Series, Stream, encode, key, stamp
 
 AT_ONCE = 2000
-"""Deliveries after which the event loop may do other work, such as sending."""
+"""Writes after which the event loop may do other work."""
+LONGEST_RUN = 64
+"""Publications of one series, one right after the other, that are written to a client at once."""
 REACH_SECONDS = 5.0
 """How long a position that another replica has reached may take to come here."""
 LOADS_AT_ONCE = 4
@@ -34,8 +37,8 @@ IDLE_SERIES = 256
 class Follower(Protocol):
     """A client as the hub sees it."""
 
-    def deliver(self, message: Message) -> None:
-        """A bar of a series that it follows: never waits."""
+    def deliver(self, messages: Sequence[Message], frames: bytes) -> None:
+        """News of a series that it follows, and their frames one behind the other: never waits."""
 
     def lost(self) -> None:
         """The stream has begun anew: whatever it followed it follows no longer, and has to open again."""
@@ -206,16 +209,17 @@ class Hub:
             raise StoreUnavailable("the stream cannot be read at present") from None
 
     async def _hand_on(self, publications: list[Publication]) -> None:
-        delivered = 0
+        writes = 0
         handed: list[tuple[int, float]] = []
-        for one in publications:
-            clients = self._hand(one)
-            handed.append((clients, one.at))
-            delivered += clients + 1
-            if delivered >= AT_ONCE:
-                self._measure_when_sent(handed)
-                delivered, handed = 0, []
-                await asyncio.sleep(0)
+        for series, of_series in groupby(publications, key=lambda one: one.series):
+            while run := list(islice(of_series, LONGEST_RUN)):
+                clients = self._hand(series, run)
+                handed += [(clients, one.at) for one in run]
+                writes += clients + len(run)
+                if writes >= AT_ONCE:
+                    self._measure_when_sent(handed)
+                    writes, handed = 0, []
+                    await asyncio.sleep(0)
         self._measure_when_sent(handed)
         self._tell_reached()
 
@@ -224,8 +228,18 @@ class Hub:
             if position <= self.position and not reached.done():
                 reached.set_result(None)
 
-    def _hand(self, publication: Publication) -> int:
-        """Hand one publication to its followers; returns how many they are."""
+    def _hand(self, series: Series, run: Sequence[Publication]) -> int:
+        """Hand publications of one series, one right behind the other, to its followers; says how many."""
+        messages = [self._take(one) for one in run]
+        frames = b"".join([one.frame for one in messages])
+        # as they are now: one that is too slow leaves meanwhile
+        followers = (*self._followers.get(series, ()), *self._of_all.get(series.interval, ()))
+        for follower in followers:
+            follower.deliver(messages, frames)
+        return len(followers)
+
+    def _take(self, publication: Publication) -> Message:
+        """Keep a publication, and bring the newest bars of its series up to it."""
         if not self._ring.follows(publication.position):
             self._lose(Position(publication.position.life, publication.position.number - 1))
         message = Message.of(publication)
@@ -235,11 +249,7 @@ class Hub:
             state.put(publication.bar, publication.body)
         elif (loading := self._loading.get(series)) is not None:
             loading.append(publication)
-        # as they are now: one that is too slow leaves meanwhile
-        followers = (*self._followers.get(series, ()), *self._of_all.get(series.interval, ()))
-        for follower in followers:
-            follower.deliver(message)
-        return len(followers)
+        return message
 
     def _measure_when_sent(self, handed: list[tuple[int, float]]) -> None:
         """Tell how old each message was when it had gone out: the transports send at the end of this turn."""
