@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import itertools
 import resource
+import signal
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -43,6 +44,7 @@ def main() -> None:
     wanted = arguments()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for the servers and the load, too
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # all that runs is stopped
     with tempfile.TemporaryDirectory() as folder, EmbeddedValkey(Path(folder)) as valkey:
         redis = Path(unquote(valkey.url.removeprefix("unix://")))
         pid = int(Path(folder, "valkey.pid").read_text(encoding="utf-8"))
