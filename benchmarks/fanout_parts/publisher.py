@@ -42,21 +42,38 @@ async def main(task: Publisher) -> None:
     module, _, name = task.command.partition(":")
     words: Command = getattr(importlib.import_module(module), name)
     reader, writer = await asyncio.open_unix_connection(task.redis)
+    replies = Replies(reader)
 
     async def send(publications: Sequence[Publication]) -> None:
+        replies.due += len(publications)
         writer.write(b"".join([command(words(one)) for one in publications]))
         await writer.drain()
 
     say(Ready(0))
-    await either(heed(reader), obey(send))
+    await either(replies.heed(), obey(send, replies.all_there))
 
 
-async def heed(reader: asyncio.StreamReader) -> None:
-    """Read the replies; RuntimeError at the first error."""
-    replies = Leaves()
-    while data := await reader.read(1 << 16):
-        replies.feed(data)
-    raise ConnectionError("Redis has gone")
+class Replies:
+    """What Redis says: one reply a command."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._come = asyncio.Event()
+        self.due = 0
+
+    async def heed(self) -> None:
+        """Read them; RuntimeError at the first error."""
+        replies = Leaves()
+        while data := await self._reader.read(1 << 16):
+            self.due -= len(replies.feed(data))
+            self._come.set()
+        raise ConnectionError("Redis has gone")
+
+    async def all_there(self) -> None:
+        """Wait for the last: Redis forgets what it has not done yet for who has gone."""
+        while self.due:
+            self._come.clear()
+            await self._come.wait()
 
 
 if __name__ == "__main__":

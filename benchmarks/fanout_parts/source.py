@@ -31,13 +31,19 @@ class Credit:
         self.received = int(told.split()[-1])
 
 
-async def obey(send: Send) -> None:
+async def _at_once() -> None:
+    """What is sent is done."""
+
+
+async def obey(send: Send, settle: Callable[[], Awaitable[None]] = _at_once) -> None:
     """Publish each Source that is a line of standard input and answer Published, until its end."""
     asked = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
     while line := await asked.readline():
-        say(Published(await produce(msgspec.json.decode(line, type=Source), send)))
+        rounds = await produce(msgspec.json.decode(line, type=Source), send)
+        await settle()
+        say(Published(rounds))
 
 
 async def either(*flows: Coroutine[None, None, None]) -> None:

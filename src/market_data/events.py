@@ -70,10 +70,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A bar was handed to `clients` outboxes, `milliseconds` after it was written."""
+    """Bars were sent to `clients`; `ages` says how many ms each had been on the stream by then."""
 
     clients: int
-    milliseconds: float
+    ages: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -376,7 +376,7 @@ async def test_a_publication_is_told_with_its_clients_and_its_age(
         await replica.publish(0, 1.0, KO)
         await caught_up(replica, redis)
         await asyncio.sleep(0)
-    assert replica.events == [Published(2, milliseconds), Published(0, milliseconds)]
+    assert replica.events == [Published(2, (milliseconds,)), Published(0, (milliseconds,))]
 
 
 async def test_states_that_nobody_follows_stay_at_hand_up_to_a_bound(

@@ -57,7 +57,7 @@ LINES: list[tuple[Event, str, str]] = [
     ),
     (Swept(10, 5, 3.0), "info", "Data collector swept"),
     (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
-    (Published(2, 0.5), "debug", "Bar published"),
+    (Published(2, (0.5, 1.5)), "debug", "Bars published"),
     (GapsFound("1m", 3), "debug", "Gaps found"),
     (BackfillsQueued("T0", 2), "info", "Backfills queued"),
     (BackfillEnded(7, "T0", "AAPL", "done", 1, 0, 12.0), "debug", "Backfill ended"),

@@ -130,10 +130,10 @@ ASKED: dict[Sample, float] = {
             for outcome in ("waiting", "expired", "failed")
         ),
         (
-            Published(3, 0.75),
+            Published(3, (0.75,)),
             {("ws_publish_latency_ms_count",): 1, ("ws_publish_latency_ms_sum",): 0.75},
         ),
-        (Published(0, 0.75), {}),
+        (Published(0, (0.75,)), {}),
         (MessagesDropped(7), {("ws_dropped_messages_total",): 7}),
         (JobDropped("market:fetch:{T0} 1-0", "truncated"), {}),
         (Swept(10, 5, 3.0), {}),

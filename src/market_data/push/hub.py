@@ -1,9 +1,9 @@
 """Fans publications out: one reader of the stream a process, each message encoded once for all clients."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from itertools import groupby, islice
+from operator import attrgetter
 from typing import Protocol
 
 from market_data.errors import StoreUnavailable
@@ -19,10 +19,6 @@ from market_data.store import bars as bars_table
 from market_data.store.connect import Database
 from market_data.stream import KEPT, START, Position, Publication, Series, Stream, encode, key, stamp
 
-AT_ONCE = 2000
-"""Writes after which the event loop may do other work."""
-LONGEST_RUN = 64
-"""Publications of one series, one right after the other, that are written to a client at once."""
 REACH_SECONDS = 5.0
 """How long a position that another replica has reached may take to come here."""
 LOADS_AT_ONCE = 4
@@ -77,6 +73,7 @@ class Hub:
         self._ring = Ring(KEPT)
         self._followers: dict[Series, dict[Follower, None]] = {}
         self._of_all: dict[str, dict[Follower, None]] = {}  # by interval
+        self._follows = Counter[Follower]()  # how many series each follows, all of an interval being one
         self._states: dict[Series, Newest] = {}
         self._idle: OrderedDict[Series, None] = OrderedDict()  # of the states, those nobody follows
         self._loads: dict[Series, asyncio.Task[None]] = {}
@@ -111,7 +108,8 @@ class Hub:
                     await self._fill()
                 self.recoverable = True
                 async for read in self._stream.tail(self.position):
-                    await self._hand_on(read)
+                    self._hand(read)
+                    self._tell_reached()
                 self._ready.clear()
                 self._lose(START)
         finally:
@@ -128,23 +126,34 @@ class Hub:
 
     def follow(self, series: Series, follower: Follower) -> None:
         """Hand every publication of `series` after `position` to `follower`."""
-        self._followers.setdefault(series, {})[follower] = None
+        of_series = self._followers.setdefault(series, {})
+        if follower not in of_series:
+            of_series[follower] = None
+            self._follows[follower] += 1
         self._idle.pop(series, None)
 
     def follow_all(self, interval: str, follower: Follower) -> None:
         """Hand every publication of `interval` after `position` to `follower`."""
-        self._of_all.setdefault(interval, {})[follower] = None
+        of_all = self._of_all.setdefault(interval, {})
+        if follower not in of_all:
+            of_all[follower] = None
+            self._follows[follower] += 1
 
     def leave(self, series: Series, follower: Follower) -> None:
         """Nothing of `series` any more."""
         left = self._followers.get(series, {})
-        left.pop(follower, None)
+        if follower in left:
+            del left[follower]
+            self._follows[follower] -= 1
         if not left and self._followers.pop(series, None) is not None:
             self._let_idle(series)
 
     def leave_all(self, interval: str, follower: Follower) -> None:
         """Nothing of all of `interval` any more."""
-        self._of_all.get(interval, {}).pop(follower, None)
+        left = self._of_all.get(interval, {})
+        if follower in left:
+            del left[follower]
+            self._follows[follower] -= 1
 
     async def state(self, series: Series) -> list[bytes]:
         """The newest bars of a series as they stand at `position`, as JSON, oldest first.
@@ -208,35 +217,39 @@ class Hub:
         except TimeoutError:
             raise StoreUnavailable("the stream cannot be read at present") from None
 
-    async def _hand_on(self, publications: list[Publication]) -> None:
-        writes = 0
-        handed: list[tuple[int, float]] = []
-        for series, of_series in groupby(publications, key=lambda one: one.series):
-            while run := list(islice(of_series, LONGEST_RUN)):
-                clients = self._hand(series, run)
-                handed += [(clients, one.at) for one in run]
-                writes += clients + len(run)
-                if writes >= AT_ONCE:
-                    self._measure_when_sent(handed)
-                    writes, handed = 0, []
-                    await asyncio.sleep(0)
-        self._measure_when_sent(handed)
-        self._tell_reached()
-
     def _tell_reached(self) -> None:
         for position, reached in self._reached:
             if position <= self.position and not reached.done():
                 reached.set_result(None)
 
-    def _hand(self, series: Series, run: Sequence[Publication]) -> int:
-        """Hand publications of one series, one right behind the other, to its followers; says how many."""
-        messages = [self._take(one) for one in run]
-        frames = b"".join([one.frame for one in messages])
-        # as they are now: one that is too slow leaves meanwhile
-        followers = (*self._followers.get(series, ()), *self._of_all.get(series.interval, ()))
-        for follower in followers:
-            follower.deliver(messages, frames)
-        return len(followers)
+    def _hand(self, publications: Sequence[Publication]) -> None:
+        """Hand what was read at once to the followers: one write for each of them, of what it follows.
+
+        Those who follow one series get the same bytes; who follows several gets them in the stream's order.
+        """
+        messages = [self._take(one) for one in publications]
+        by_series: dict[Series, list[Message]] = {}
+        for one in messages:
+            by_series.setdefault(one.series, []).append(one)
+        several: dict[Follower, list[Message]] = {}
+        followers = 0
+        for series, of_series in by_series.items():
+            frames = b"".join([one.frame for one in of_series])
+            # as they are now: one that is too slow leaves meanwhile
+            for follower in tuple(self._followers.get(series, ())):
+                followers += 1
+                if self._follows[follower] == 1:
+                    follower.deliver(of_series, frames)
+                else:
+                    several.setdefault(follower, []).extend(of_series)
+            for follower in self._of_all.get(series.interval, ()):
+                followers += 1
+                several.setdefault(follower, []).extend(of_series)
+        for follower, its in several.items():
+            its.sort(key=attrgetter("position"))
+            follower.deliver(its, b"".join([one.frame for one in its]))
+        # the transports send what they have queued at the end of this turn
+        asyncio.get_running_loop().call_soon(self._measure, followers, [one.at for one in publications])
 
     def _take(self, publication: Publication) -> Message:
         """Keep a publication, and bring the newest bars of its series up to it."""
@@ -251,20 +264,15 @@ class Hub:
             loading.append(publication)
         return message
 
-    def _measure_when_sent(self, handed: list[tuple[int, float]]) -> None:
-        """Tell how old each message was when it had gone out: the transports send at the end of this turn."""
-        asyncio.get_running_loop().call_soon(self._measure, handed)
-
-    def _measure(self, handed: list[tuple[int, float]]) -> None:
+    def _measure(self, followers: int, written_at: Sequence[float]) -> None:
         now = self._clock() * 1000
-        for clients, at in handed:
-            self._tell(Published(clients, max(0.0, now - at)))
+        self._tell(Published(followers, tuple([max(0.0, now - at) for at in written_at])))
 
     def _lose(self, before: Position) -> None:
         """Begin anew after `before`: what came since our position is not known."""
         self._ring.begin(before)
         self._lives += 1
-        for gone in (self._followers, self._of_all, self._states, self._idle):
+        for gone in (self._followers, self._of_all, self._follows, self._states, self._idle):
             gone.clear()
         for client in self.clients:
             client.lost()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import random
+import socket
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,8 @@ LARGEST_MESSAGE = 64 * 1024
 """Bytes that a client may say at once."""
 WRITE_BUFFER = 64 * 1024
 """Bytes that wait in a client's transport before its messages wait in its outbox."""
+SEND_BUFFER = 128 * 1024
+"""Bytes, about, that wait for a client in the system before they wait here: else it would take megabytes."""
 LONGEST_REASON = 123
 """Bytes of a close frame's reason (RFC 6455, section 5.5)."""
 CLOSE_SECONDS = 5.0
@@ -86,7 +89,9 @@ class Socket(asyncio.Protocol):
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
-        self._file = transport.get_extra_info("socket").fileno()
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._file = own.fileno()
         self._server.connections.add(self)  # type: ignore[arg-type]  # it needs `shutdown` only
 
     def data_received(self, data: bytes) -> None:

@@ -29,7 +29,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     JobDropped: (logging.ERROR, "Data collector dropped an entry that is no job"),
     Swept: (logging.INFO, "Data collector swept"),
     Skipped: (logging.WARNING, "Data collector skipped an instrument"),
-    Published: (logging.DEBUG, "Bar published"),
+    Published: (logging.DEBUG, "Bars published"),
     MessagesDropped: (logging.WARNING, "A slow client lost messages"),
     GapsFound: (logging.DEBUG, "Gaps found"),
     BackfillsQueued: (logging.INFO, "Backfills queued"),

@@ -160,7 +160,9 @@ class Metrics:
     @tell.register
     def _(self, event: Published) -> None:
         if event.clients:
-            self.histogram("ws_publish_latency_ms").observe(event.milliseconds)
+            latency = self.histogram("ws_publish_latency_ms")
+            for age in event.ages:
+                latency.observe(age)
 
     @tell.register
     def _(self, event: GapsFound) -> None:
