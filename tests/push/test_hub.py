@@ -168,6 +168,24 @@ async def test_who_leaves_gets_nothing_more(replica: Replica, redis: Redis) -> N
         await replica.publish(0, 1.0)
         await caught_up(replica, redis)
     assert (stays.closes(), leaves.closes()) == ([1.0, 1.0], [])
+    assert set(replica.hub._follows) == {stays}  # nothing else keeps who has left
+
+
+async def test_who_follows_several_series_gets_them_in_the_order_of_the_stream(
+    replica: Replica, redis: Redis
+) -> None:
+    several, single, everything = Client(), Client(), Client()
+    for series in (AAPL, KO):
+        replica.hub.follow(series, several)
+    replica.hub.follow(KO, single)
+    replica.hub.follow_all("1m", everything)
+    for number in range(10):
+        await replica.publish(0, 1.0 + number, KO if number % 3 else AAPL)
+    replica.hub._ready.set()  # so that all of it is read at once, not kept from before
+    async with replica.running():
+        await caught_up(replica, redis)
+    assert several.closes() == everything.closes() == [1.0 + number for number in range(10)]
+    assert single.closes() == [1.0 + number for number in range(10) if number % 3]
 
 
 async def test_the_state_of_a_series_is_its_newest_bars_and_follows_the_stream(

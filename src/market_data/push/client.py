@@ -86,6 +86,8 @@ class Client:
 
     def deliver(self, messages: Sequence[Message], frames: bytes) -> None:
         """Send messages, or keep them until the wire takes more."""
+        if self._closed:
+            return  # while these were being handed out
         if self.flowing:
             self._write(frames)
         else:

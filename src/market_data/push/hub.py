@@ -126,34 +126,35 @@ class Hub:
 
     def follow(self, series: Series, follower: Follower) -> None:
         """Hand every publication of `series` after `position` to `follower`."""
-        of_series = self._followers.setdefault(series, {})
-        if follower not in of_series:
-            of_series[follower] = None
-            self._follows[follower] += 1
+        self._add(follower, self._followers.setdefault(series, {}))
         self._idle.pop(series, None)
 
     def follow_all(self, interval: str, follower: Follower) -> None:
         """Hand every publication of `interval` after `position` to `follower`."""
-        of_all = self._of_all.setdefault(interval, {})
-        if follower not in of_all:
-            of_all[follower] = None
-            self._follows[follower] += 1
+        self._add(follower, self._of_all.setdefault(interval, {}))
 
     def leave(self, series: Series, follower: Follower) -> None:
         """Nothing of `series` any more."""
         left = self._followers.get(series, {})
-        if follower in left:
-            del left[follower]
-            self._follows[follower] -= 1
+        self._remove(follower, left)
         if not left and self._followers.pop(series, None) is not None:
             self._let_idle(series)
 
     def leave_all(self, interval: str, follower: Follower) -> None:
         """Nothing of all of `interval` any more."""
-        left = self._of_all.get(interval, {})
-        if follower in left:
-            del left[follower]
+        self._remove(follower, self._of_all.get(interval, {}))
+
+    def _add(self, follower: Follower, to: dict[Follower, None]) -> None:
+        if follower not in to:
+            to[follower] = None
+            self._follows[follower] += 1
+
+    def _remove(self, follower: Follower, from_: dict[Follower, None]) -> None:
+        if follower in from_:
+            del from_[follower]
             self._follows[follower] -= 1
+            if not self._follows[follower]:
+                del self._follows[follower]
 
     async def state(self, series: Series) -> list[bytes]:
         """The newest bars of a series as they stand at `position`, as JSON, oldest first.
