@@ -62,8 +62,8 @@ async def compare(wanted: argparse.Namespace, bench: Bench) -> None:
                 found.append(measured.p99)
                 p50, p99 = (bounds(told, histogram(service.port), share) for share in (0.5, 0.99))
                 print(
-                    f"p50 {measured.p50:.1f} ms, p99 {measured.p99:.1f} ms; the service says {p50} and {p99}; "
-                    f"{grown:+.1f} MiB"
+                    f"p50 {measured.p50:.1f} ms, p99 {measured.p99:.1f} ms; "
+                    f"the service says {p50} and {p99}; {grown:+.1f} MiB"
                 )
             ratios.append(found[1] / found[0])
             print(f"p99 beside a deaf client / alone: {ratios[-1]:.2f}")
@@ -83,7 +83,7 @@ def deaf(port: int) -> Iterator[socket.socket]:
 
 def histogram(port: int) -> dict[float, float]:
     """How many publications were at most so many ms old when they had gone out."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:  # noqa: S310 - our own address
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
         lines = reply.read().decode().splitlines()
     mark = 'ws_publish_latency_ms_bucket{le="'
     found = (line.removeprefix(mark).split('"} ') for line in lines if line.startswith(mark))

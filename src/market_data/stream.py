@@ -6,7 +6,7 @@ reader sees at once when it has missed some. A Redis that starts again, or forge
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple, Self
 
@@ -25,13 +25,18 @@ HEADS = "{market:bars}:heads"
 LIFE = "{market:bars}:life"
 KEPT = 50_000
 """Publications that are kept, about; each replica keeps as many at hand."""
+SERIES_KNOWN = 20_000
+"""Series of which only one object is made."""
 READ_COUNT = 1000
 READ_BLOCK_MS = 1000
 """How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
 
 
-class Position(NamedTuple):
-    """Where a publication is on the stream; they are ordered."""
+class Position(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Where a publication is on the stream; they are ordered.
+
+    Without `gc`: tens of thousands are kept, and looking through them would hold up what is sent.
+    """
 
     life: int
     number: int
@@ -186,12 +191,18 @@ def _publications(found: Sequence[tuple[str, str, Mapping[bytes, bytes]]]) -> li
     return [one for _, position, fields in found if (one := _publication(position, fields)) is not None]
 
 
+@lru_cache(SERIES_KNOWN)
+def _series(text: bytes) -> Series:
+    """The same object for the same series: they are kept with each message."""
+    symbol, _, interval = text.decode().rpartition(" ")
+    return Series(symbol, interval)
+
+
 def _publication(position: str, fields: Mapping[bytes, bytes]) -> Publication | None:
     try:
-        symbol, _, interval = fields[b"series"].decode().rpartition(" ")
         return Publication(
             Position.read(position),
-            Series(symbol, interval),
+            _series(fields[b"series"]),
             fields[b"bar"].decode(),
             int(fields[b"as_of"]),
             float(fields[b"at"]),

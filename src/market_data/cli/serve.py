@@ -1,6 +1,7 @@
 """The work of market-data serve and demo: runs the service until it is told to stop."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -93,6 +94,9 @@ async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: boo
         say(_welcome(url, settings, symbols))
         if as_json:
             print_json_line({"url": url})
+        # what is there now stays: looking through it again and again would only delay what is sent
+        gc.collect()
+        gc.freeze()
         await answer(build(parts), Sockets(parts), listener)
 
 

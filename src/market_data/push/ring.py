@@ -3,14 +3,19 @@
 from collections import deque
 from collections.abc import Collection
 from itertools import takewhile
-from typing import NamedTuple, Self
+from typing import Self
+
+import msgspec
 
 from market_data.push import frame
 from market_data.stream import START, Position, Publication, Series
 
 
-class Message(NamedTuple):
-    """A publication as clients get it: `frame` is its one encoding, for whoever is subscribed."""
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """A publication as clients get it: `frame` is its one encoding, for whoever is subscribed.
+
+    Without `gc`, as Position.
+    """
 
     position: Position
     series: Series
@@ -20,9 +25,9 @@ class Message(NamedTuple):
     @classmethod
     def of(cls, publication: Publication) -> Self:
         """The message of a publication; its JSON is that of the publication, and its position."""
-        position, series, bar, _, _, body = publication
-        told = b'%b,"position":"%d-%d"}' % (body[:-1], *position)
-        return cls(position, series, bar, frame.text(told))
+        position = publication.position
+        told = b'%b,"position":"%d-%d"}' % (publication.body[:-1], position.life, position.number)
+        return cls(position, publication.series, publication.bar, frame.text(told))
 
     @property
     def payload(self) -> bytes:
@@ -48,7 +53,7 @@ class Ring:
         """Whether a publication is the next one: nothing was missed in between."""
         if self.position == START:  # nothing was there when we looked
             return position.number == 1
-        return position == (self.position.life, self.position.number + 1)
+        return position == Position(self.position.life, self.position.number + 1)
 
     def begin(self, before: Position) -> None:
         """Forget all; the next message is the first one after `before`."""

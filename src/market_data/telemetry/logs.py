@@ -37,9 +37,14 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
+_least = logging.NOTSET
+"""Levels below it are not logged."""
+
 
 def set_up(level: str, form: str) -> None:
     """Log to standard error from `level` on, as JSON lines or as text."""
+    global _least  # noqa: PLW0603 - as structlog's configuration, which is one a process, too
+    _least = logging.getLevelNamesMapping()[level]
     text = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
@@ -47,7 +52,7 @@ def set_up(level: str, form: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer() if form == "json" else text,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(_least),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
 
@@ -61,13 +66,12 @@ def tell(event: Event) -> None:
         level = logging.ERROR if event.outcome == "failed" else logging.WARNING
     if isinstance(event, BackfillEnded) and event.status != "done":
         level = logging.ERROR if event.status == "dead" else logging.WARNING
-    logger = structlog.get_logger()
-    if not logger.is_enabled_for(level):  # most are not: at a bar's pace, making the fields would cost
+    if level < _least:  # most are: at a bar's pace, making a logger and the fields would cost
         return
     fields = {name: value for name, value in asdict(event).items() if value != ""}
     if "milliseconds" in fields:
         fields["milliseconds"] = round(fields["milliseconds"], 1)
-    logger.log(level, text, **fields)
+    structlog.get_logger().log(level, text, **fields)
 
 
 def say(text: str, **fields: object) -> None:
