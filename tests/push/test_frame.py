@@ -18,7 +18,11 @@ def test_a_client_reads_the_text_of_a_frame_whatever_its_length(length: int) -> 
     payload = b"x" * length
     (found,) = _read(frame.text(payload))
     assert (found.opcode, bytes(found.data), found.fin) == (Opcode.TEXT, payload, True)
-    assert frame.payload(frame.text(payload)) == payload
+    assert list(frame.payloads(frame.text(b"before") + frame.text(payload) + frame.text(b""))) == [
+        b"before",
+        payload,
+        b"",
+    ]
 
 
 def test_frames_can_follow_each_other_in_one_piece() -> None:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from market_data import stream as stream_module
 from market_data.errors import StoreUnavailable
-from market_data.events import Event, Published
+from market_data.events import Event, LoopFailed, Published
 from market_data.market.bar import Adjustment, Bars, VolumeScope
 from market_data.market.interval import Interval
 from market_data.publish import Publisher
@@ -169,6 +169,30 @@ async def test_who_leaves_gets_nothing_more(replica: Replica, redis: Redis) -> N
         await caught_up(replica, redis)
     assert (stays.closes(), leaves.closes()) == ([1.0, 1.0], [])
     assert set(replica.hub._follows) == {stays}  # nothing else keeps who has left
+
+
+async def test_a_client_that_fails_is_sent_away_and_makes_no_hole_for_others(
+    replica: Replica, redis: Redis
+) -> None:
+    class Broken(Client):
+        sent_away = False
+
+        def deliver(self, messages: Sequence[Message], frames: bytes) -> None:
+            raise ZeroDivisionError(len(messages) + len(frames))
+
+        def close(self, code: Close, reason: str) -> None:
+            self.sent_away = code is Close.TRY_AGAIN and "come back" in reason
+
+    broken, others = Broken(), [Client(), Client()]
+    async with replica.running():
+        for one in (others[0], broken, others[1]):
+            replica.hub.follow(AAPL, one)
+            replica.hub.follow_all("1m", one)
+        await replica.publish(0, 1.0)
+        await caught_up(replica, redis)
+    assert [one.closes() for one in others] == [[1.0, 1.0]] * 2
+    assert broken.sent_away
+    assert any(isinstance(one, LoopFailed) and "ZeroDivisionError" in one.detail for one in replica.events)
 
 
 async def test_who_follows_several_series_gets_them_in_the_order_of_the_stream(

@@ -371,9 +371,12 @@ async def test_server_sent_events_tell_the_same_and_come_back_by_their_last_id(s
         assert reply.headers["Content-Type"].startswith("text/event-stream")
         events = _events(reply)
         snapshot, replay = await anext(events), await anext(events)
+        await served.write(minutes(OPEN, 7))  # five of them are new, and come at once
+        several = [await anext(events) for _ in range(5)]
         await rewrite(served, range(1, 2))
         bar = await anext(events)
-    assert [one["event"] for one in (snapshot, replay, bar)] == ["snapshot", "replay", "bar"]
+    assert [one["data"]["close"] for one in several] == [102.0, 103.0, 104.0, 105.0, 106.0]
+    assert [one["event"] for one in (snapshot, replay, *several, bar)] == ["snapshot", "replay", *["bar"] * 6]
     assert "id" not in snapshot
     assert (replay["id"], bar["id"]) == (replay["data"]["position"], bar["data"]["position"])
     await until(lambda: not served.parts.hub.clients, "it has left")

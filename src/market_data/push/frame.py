@@ -1,6 +1,7 @@
 """WebSocket frames as a server sends them (RFC 6455, section 5.2): whole, unmasked, made once for all."""
 
 import struct
+from collections.abc import Iterator
 
 TEXT = 0x81
 """The first byte of a text message in one frame."""
@@ -24,6 +25,13 @@ def header(length: int) -> bytes:
     return struct.pack("!BBQ", TEXT, 127, length)
 
 
-def payload(frame: bytes) -> bytes:
-    """The message within a frame that `text` has made."""
-    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+def payloads(frames: bytes) -> Iterator[bytes]:
+    """The messages of frames that `text` has made, one behind the other."""
+    at = 0
+    while at < len(frames):
+        length, body = frames[at + 1], at + 2
+        if length > _LONGEST_7_BITS:
+            body += 2 if length == 126 else 8
+            length = int.from_bytes(frames[at + 2 : body])
+        at = body + length
+        yield frames[body:at]

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from market_data.errors import StoreUnavailable
-from market_data.events import Published, Tell
+from market_data.events import LoopFailed, Published, Tell
 from market_data.market.interval import Interval
 from market_data.publish import Publisher
 from market_data.push import frame
@@ -240,7 +240,7 @@ class Hub:
             for follower in tuple(self._followers.get(series, ())):
                 followers += 1
                 if self._follows[follower] == 1:
-                    follower.deliver(of_series, frames)
+                    self._deliver(follower, of_series, frames)
                 else:
                     several.setdefault(follower, []).extend(of_series)
             for follower in self._of_all.get(series.interval, ()):
@@ -248,9 +248,16 @@ class Hub:
                 several.setdefault(follower, []).extend(of_series)
         for follower, its in several.items():
             its.sort(key=attrgetter("position"))
-            follower.deliver(its, b"".join([one.frame for one in its]))
+            self._deliver(follower, its, b"".join([one.frame for one in its]))
         # the transports send what they have queued at the end of this turn
         asyncio.get_running_loop().call_soon(self._measure, followers, [one.at for one in publications])
+
+    def _deliver(self, follower: Follower, messages: Sequence[Message], frames: bytes) -> None:
+        try:
+            follower.deliver(messages, frames)
+        except Exception as error:  # noqa: BLE001 - a bug that one client meets must not make holes for others
+            self._tell(LoopFailed("push", f"a client was sent away: {type(error).__name__}: {error}"))
+            follower.close(Close.TRY_AGAIN, "it failed here: come back, with the last position as since")
 
     def _take(self, publication: Publication) -> Message:
         """Keep a publication, and bring the newest bars of its series up to it."""

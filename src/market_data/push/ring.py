@@ -32,7 +32,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     @property
     def payload(self) -> bytes:
         """Its JSON."""
-        return frame.payload(self.frame)
+        return next(frame.payloads(self.frame))
 
 
 class Ring:

@@ -132,11 +132,11 @@ class _Wire:
         self.closed = False
         self.client: Client | None = None
 
-    def write(self, told: bytes) -> None:
-        """Turn a message's frame into an event."""
-        event = _event(told)
-        self.waiting.append(event)
-        self.bytes += len(event)
+    def write(self, frames: bytes) -> None:
+        """Turn the frames of messages into events."""
+        events = [_event(one) for one in frame.payloads(frames)]
+        self.waiting.extend(events)
+        self.bytes += sum(map(len, events))
         self.filled.set()
         if self.bytes > WAITING_BYTES and self.client is not None and self.client.flowing:
             self.client.pause()
@@ -185,9 +185,8 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head).decode
 
 
-def _event(told: bytes) -> bytes:
-    """The event of a message's frame. A snapshot has no id: it is not all, its replay comes behind it."""
-    payload = frame.payload(told)
+def _event(payload: bytes) -> bytes:
+    """The event of a message. A snapshot has no id: it is not all, its replay comes behind it."""
     head = _head(payload)
     has_id = head.position is not None and head.type not in ("snapshot", "subscribed")
     position = f"id: {head.position}\n".encode() if has_id else b""
