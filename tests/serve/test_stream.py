@@ -341,6 +341,23 @@ def _deaf(served: Served) -> socket.socket:
     return deaf
 
 
+@pytest.mark.parametrize("over", ["websocket", "sse"])
+async def test_a_client_that_meets_a_bug_is_told_to_come_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(hub_module.Hub, "state", broken)
+    if over == "websocket":
+        async with served.follow("AAPL") as client:
+            assert (await closed(client))[0] == 1013
+    else:
+        async with served.session.get(f"{served.url}/sse/AAPL") as reply:
+            assert [one["event"] async for one in _events(reply)] == ["error"]
+    await until(lambda: not served.parts.hub.clients, "it has been sent away")
+
+
 # ---- over HTTP
 
 

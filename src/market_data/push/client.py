@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from market_data.errors import BadQuestion, StoreUnavailable
-from market_data.events import MessagesDropped, Tell
+from market_data.events import LoopFailed, MessagesDropped, Tell
 from market_data.market.instrument import Instrument
 from market_data.push import frame, session
 from market_data.push.hub import Hub
@@ -192,6 +192,9 @@ class Client:
                     await self._obey(self._commands.popleft(), refuse=self._refuse)
         except StoreUnavailable as error:
             self.close(Close.TRY_AGAIN, str(error))
+        except Exception as error:  # noqa: BLE001 - a bug: the client must not go on as if nothing were wrong
+            self._desk.tell(LoopFailed("client", f"{type(error).__name__}: {error}"))
+            self.close(Close.TRY_AGAIN, "it failed here: come back")
 
     async def _obey(
         self, command: Command, refuse: Callable[[Close, str], None], *, acknowledge: bool = True

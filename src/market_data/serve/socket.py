@@ -211,14 +211,6 @@ class Socket(asyncio.Protocol):
                 symbols=[symbol], interval=asked.get("interval", "1m"), since=asked.get("since") or None
             )
         self._task = asyncio.get_running_loop().create_task(self._client.run(first))
-        self._task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A bug ended the client's task: it must not go on as if nothing were wrong."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("client ended", exc_info=error)
-            if self._client is not None:
-                self._client.close(Close.TRY_AGAIN, "it failed here: come back")
 
     def _take(self, event: object) -> None:
         """A frame of the client: messages are whole texts."""
