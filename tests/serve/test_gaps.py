@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from market_data.backfill.work import MOST_CLAIMS
 from market_data.market.interval import Interval
-from market_data.market.span import Span, epoch
+from market_data.market.span import Span, epoch, moment
 from market_data.simulate import Fault, Switched
 from market_data.store import bars, ledger, universe, vacancies
 
@@ -183,6 +184,22 @@ async def test_a_backfill_that_nobody_can_do_is_a_dead_letter_with_its_record(fu
     await healed(full, QUESTION)
     assert len(await stored(full)) == 88
     assert (await full.ask("DELETE", f"/ops/dlq/backfills/{letter['id']}")).status == 404
+
+
+async def test_a_backfill_whose_workers_all_died_is_a_dead_letter_too(full: Served) -> None:
+    await full.parts.database.run(
+        "INSERT INTO backfill_jobs (symbol, interval, start_ts, end_ts, tier, status, attempts, lease_until) "
+        "VALUES ('AAPL', '1m', $1, $2, 'T0', 'running', $3, now() - interval '1 second')",
+        moment(OPEN + 1800),
+        moment(OPEN + 1860),
+        MOST_CLAIMS,
+    )
+    for pause in pauses():
+        dead = (await full.get("/ops/dlq/backfills")).json["backfills"]
+        if dead:
+            break
+        await asyncio.sleep(pause)
+    assert "workers died" in dead[0]["last_error"]
 
 
 async def test_the_cursor_of_a_series_is_shown(full: Served) -> None:

@@ -26,6 +26,8 @@ DEADLINE_SECONDS = 120.0
 """How long one question of a backfill may take, with waiting for budgets."""
 MOST_ATTEMPTS = 5
 """Attempts after which a backfill is a dead letter."""
+MOST_CLAIMS = 3 * MOST_ATTEMPTS
+"""Claims after which one whose workers all died is a dead letter too: it may be what kills them."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0
 """Seconds before the second attempt, doubled for each further one, up to the longest; with jitter."""
 SPENT_PAUSE = 30.0
@@ -136,8 +138,10 @@ class Worker:
     async def _attempt(self, claimed: Claimed) -> tuple[ledger.Status, int, str]:
         """Do one attempt and settle it: the new status, the vacant spans, and what was wrong."""
         instrument = await universe.find(self._database, claimed.symbol)
-        if instrument is None:
-            return await self._settled(claimed, "dead", "the universe does not hold it any more")
+        if instrument is None or claimed.attempts > MOST_CLAIMS:
+            gone = "the universe does not hold it any more"
+            why = gone if instrument is None else "its workers died, each time that it was tried"
+            return await self._settled(claimed, "dead", why)
         said: list[ProviderAnswer] = []
         try:
             vacant = await self._healed(claimed, instrument, said)
