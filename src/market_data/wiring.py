@@ -197,19 +197,9 @@ def _assembled(
     clock: Clock,
 ) -> tuple[Parts, dict[str, Loop]]:
     """The parts, and the loops that keep them going."""
-    stream = Stream(redis)
     queue = Queue(redis, _name(), tell)
     router = routing(in_force, transport, Budget(redis), tell=tell, clock=clock)
-    roster = router.roster
-    publisher = Publisher(database, stream, clock)
-    hub = Hub(
-        database=database,
-        stream=stream,
-        publisher=publisher,
-        newest=lambda: in_force.settings.ws_replay_max_bars,
-        tell=tell,
-        clock=clock,
-    )
+    publisher, hub = _streaming(in_force, database, redis, tell, clock)
     finder = Finder(database, in_force, tell, clock)
     gather = Gather(router, Ingest(database, publisher, tell, clock), clock)
     fetcher = Fetcher(
@@ -217,11 +207,10 @@ def _assembled(
     )
     owner = f"{_name()}-{uuid4().hex[:8]}"
     worker = Worker(database=database, gather=gather, in_force=in_force, owner=owner, tell=tell, clock=clock)
-    sweeper = Sweeper(database, queue, roster, tell)
+    sweeper, sweeps = Sweeper(database, queue, router.roster, tell), _Sweeps()
     scrape = Scrape(
         metrics, database=database, queue=queue, router=router, hub=hub, in_force=in_force, clock=clock
     )
-    sweeps = _Sweeps()
     loops: dict[str, Loop] = {
         "push": hub.run,
         "heartbeat": hub.beat,
@@ -233,7 +222,7 @@ def _assembled(
     }
     parts = Parts(
         in_force=in_force,
-        reload=Reload(in_force, roster, reread, lambda: _log(in_force.settings)),
+        reload=Reload(in_force, router.roster, reread, lambda: _log(in_force.settings)),
         database=database,
         redis=redis,
         queue=queue,
@@ -248,6 +237,23 @@ def _assembled(
         metrics_text=scrape.text,
     )
     return parts, loops
+
+
+def _streaming(
+    in_force: InForce, database: Database, redis: Redis, tell: Tell, clock: Clock
+) -> tuple[Publisher, Hub]:
+    """What brings bars onto the stream, and from it to the clients."""
+    stream = Stream(redis)
+    publisher = Publisher(database, stream, clock)
+    hub = Hub(
+        database=database,
+        stream=stream,
+        publisher=publisher,
+        newest=lambda: in_force.settings.ws_replay_max_bars,
+        tell=tell,
+        clock=clock,
+    )
+    return publisher, hub
 
 
 def _name() -> str:

@@ -67,15 +67,7 @@ def described() -> dict[str, Any]:
             "symbol": _channel("/ws/{symbol}", "One symbol.", symbol=True),
             "many": _channel("/ws", "Many symbols on one connection.", symbol=False),
         },
-        "operations": {
-            f"{verb}{channel.title()}": {
-                "action": action,
-                "channel": {"$ref": f"#/channels/{channel}"},
-                "messages": [{"$ref": f"#/channels/{channel}/messages/{_name(one)}"} for one in told],
-            }
-            for channel in ("symbol", "many")
-            for verb, action, told in (("say", "receive", SAYS), ("tell", "send", TELLS))
-        },
+        "operations": _operations(),
         "components": {
             "schemas": schemas,
             "messages": {
@@ -86,6 +78,19 @@ def described() -> dict[str, Any]:
                 for one in kinds
             },
         },
+    }
+
+
+def _operations() -> dict[str, Any]:
+    """What each side of each channel does."""
+    return {
+        f"{verb}{channel.title()}": {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{channel}"},
+            "messages": [{"$ref": f"#/channels/{channel}/messages/{_name(one)}"} for one in told],
+        }
+        for channel in ("symbol", "many")
+        for verb, action, told in (("say", "receive", SAYS), ("tell", "send", TELLS))
     }
 
 
