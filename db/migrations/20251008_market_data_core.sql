@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS candles_intraday (
 
 -- A scan looks at all series of a session at once, where the key would lead through each of them.
 CREATE INDEX IF NOT EXISTS candles_intraday_ts ON candles_intraday USING brin (ts) WITH (pages_per_range = 32);
-CREATE INDEX IF NOT EXISTS candles_intraday_partial ON candles_intraday (ts, symbol) WHERE status = 'partial';
+DROP INDEX IF EXISTS candles_intraday_partial; -- the same the other way round: slow to ask for one symbol
+CREATE INDEX IF NOT EXISTS candles_intraday_running ON candles_intraday (symbol, ts) WHERE status = 'partial';
 
 -- Bars of whole sessions; ts is 00:00 UTC of the session's date. Raw and adjusted prices are rows of their own.
 CREATE TABLE IF NOT EXISTS candles_daily (
