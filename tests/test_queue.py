@@ -9,20 +9,23 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from market_data import queue as queue_module
 from market_data.errors import StoreUnavailable
 from market_data.events import Event, JobDropped
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Tier
 from market_data.market.span import Span
-from market_data.queue import EMIT_BATCH, GROUP, Claimed, Job, Queue
+from market_data.queue import Claimed, Job, Queue
+from market_data.queue import fetch as fetch_module
+from market_data.queue import group as group_module
+from market_data.queue.fetch import EMIT_BATCH, GROUP, MOST_CLAIMS
+from market_data.queue.group import Entry
 from market_data.store.redis import open_redis
 from waiting import until_somebody_waits
 
 pytestmark = pytest.mark.anyio
 
 NOW = 1_720_018_800.0
-T0_STREAM = "market:fetch:{T0}"
+T0_STREAM = "{market:fetch}:T0"
 
 
 def job(
@@ -63,23 +66,19 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def queue(redis: Redis) -> Queue:
-    opened = Queue(redis, "first")
-    await opened.open()
-    return opened
+def queue(redis: Redis) -> Queue:
+    return Queue(redis, "first")
 
 
 @pytest.fixture
 async def other(redis_url: str) -> AsyncIterator[Queue]:
     """The same queue as another replica sees it, over a connection of its own."""
     async with open_redis(redis_url) as client:
-        opened = Queue(client, "other")
-        await opened.open()
-        yield opened
+        yield Queue(client, "other")
 
 
 async def leases(redis: Redis) -> list[bytes]:
-    return [key async for key in redis.scan_iter("market:lease:*")]
+    return [key async for key in redis.scan_iter("{market:fetch}:lease:*")]
 
 
 async def run_out(redis: Redis) -> None:
@@ -92,7 +91,7 @@ async def run_out(redis: Redis) -> None:
 async def test_a_job_comes_out_as_it_went_in(queue: Queue, tier: Tier, capability: Capability) -> None:
     told = job("BRK.B", tier=tier, capability=capability, made_at=NOW + 0.123456, hint="yahoo")
     assert await queue.emit([told]) == 1
-    (claimed,) = await queue.claim(each=1)
+    (claimed,) = await queue.claim(1)
     assert claimed.job == told
     assert claimed.job.span == Span(int(NOW) - 60, int(NOW))
 
@@ -100,7 +99,7 @@ async def test_a_job_comes_out_as_it_went_in(queue: Queue, tier: Tier, capabilit
 async def test_a_key_has_one_job_that_waits_or_runs(queue: Queue) -> None:
     assert await queue.emit([job(), job(), job(capability=Capability.EOD), job("KO")]) == 3
     assert await queue.emit([job(made_at=NOW + 1)]) == 0
-    await queue.claim(each=10)
+    await queue.claim(10)
     assert await queue.emit([job(made_at=NOW + 2), job("KO", made_at=NOW + 2)]) == 0
 
 
@@ -110,27 +109,37 @@ async def test_replicas_that_emit_at_once_make_each_job_once(queue: Queue, other
         *(one.emit(order) for one in (queue, other) for order in (wanted, wanted[::-1], wanted[100:]))
     )
     assert sum(made) == 300
-    assert sorted(symbols(await queue.claim(each=1000))) == sorted(one.symbol for one in wanted)
+    assert sorted(symbols(await queue.claim(1000))) == sorted(one.symbol for one in wanted)
 
 
 async def test_a_job_is_claimed_by_one_replica(queue: Queue, other: Queue) -> None:
     await queue.emit(jobs(100))
-    shares = await asyncio.gather(*(one.claim(each=25) for one in (queue, other) for _ in range(2)))
+    shares = await asyncio.gather(*(one.claim(25) for one in (queue, other) for _ in range(2)))
     assert sorted(len(one) for one in shares) == [25, 25, 25, 25]
     assert {symbol for share in shares for symbol in symbols(share)} == {one.symbol for one in jobs(100)}
 
 
-async def test_t0_comes_first_and_every_tier_gives_its_share_in_order(queue: Queue) -> None:
+async def test_t0_comes_first_and_every_tier_has_its_turns(queue: Queue) -> None:
     for tier in (Tier.T2, Tier.T1, Tier.T0):
-        await queue.emit(jobs(5, tier))
-    assert symbols(await queue.claim(each=2)) == ["T0.0", "T0.1", "T1.0", "T1.1", "T2.0", "T2.1"]
-    assert symbols(await queue.claim(each=2)) == ["T0.2", "T0.3", "T1.2", "T1.3", "T2.2", "T2.3"]
+        await queue.emit(jobs(20, tier))
+    for _ in range(2):
+        of_tiers = [symbol[:2] for symbol in symbols(await queue.claim(7))]
+        assert of_tiers == ["T0"] * 4 + ["T1"] * 2 + ["T2"]
+    one_by_one = [symbols(await queue.claim(1))[0][:2] for _ in range(7)]
+    assert sorted(one_by_one) == ["T0"] * 4 + ["T1"] * 2 + ["T2"], (
+        "no tier starves, however little room there is"
+    )
+
+
+async def test_a_turn_that_a_tier_leaves_goes_to_the_others(queue: Queue) -> None:
+    await queue.emit([*jobs(20, Tier.T1), *jobs(1)])
+    assert symbols(await queue.claim(7)) == ["T0.0", *(f"T1.{number}" for number in range(6))]
 
 
 async def test_depth_counts_what_waits_and_what_runs(queue: Queue) -> None:
     assert await queue.depth() == {Tier.T0: 0, Tier.T1: 0, Tier.T2: 0}
     await queue.emit([*jobs(3), *jobs(2, Tier.T2)])
-    (first, *_) = await queue.claim(each=2)
+    (first, *_) = await queue.claim(2)
     assert await queue.depth() == {Tier.T0: 3, Tier.T1: 0, Tier.T2: 2}
     await queue.done(first)
     assert await queue.depth() == {Tier.T0: 2, Tier.T1: 0, Tier.T2: 2}
@@ -138,10 +147,9 @@ async def test_depth_counts_what_waits_and_what_runs(queue: Queue) -> None:
 
 async def test_a_job_that_is_done_leaves_nothing_and_frees_its_key(queue: Queue, redis: Redis) -> None:
     await queue.emit([job()])
-    (claimed,) = await queue.claim(each=1)
+    (claimed,) = await queue.claim(1)
     await redis.script_flush()  # a Redis that was started again does not know our script
     await queue.done(claimed)
-    assert await leases(redis) == []
     assert (await redis.xpending(T0_STREAM, GROUP))["pending"] == 0
     assert await queue.emit([job(made_at=NOW + 60)]) == 1
 
@@ -156,10 +164,10 @@ async def test_a_lease_lasts_as_long_as_its_job_is_worth_something(queue: Queue,
 
 async def test_a_late_done_does_not_free_the_key_of_a_newer_job(queue: Queue, redis: Redis) -> None:
     await queue.emit([job()])
-    (old,) = await queue.claim(each=1)
+    (old,) = await queue.claim(1)
     await run_out(redis)
     assert await queue.emit([job(made_at=NOW + 600)]) == 1
-    (new,) = await queue.claim(each=1)
+    (new,) = await queue.claim(1)
     await queue.done(old)
     assert await queue.emit([job(made_at=NOW + 601)]) == 0
     await queue.done(new)
@@ -169,7 +177,7 @@ async def test_a_late_done_does_not_free_the_key_of_a_newer_job(queue: Queue, re
 async def test_a_quote_is_not_queued_again_before_its_cadence_is_over(queue: Queue, redis: Redis) -> None:
     quote = job(capability=Capability.QUOTES_L1, life=600.0)
     await queue.emit([quote])
-    (claimed,) = await queue.claim(each=1)
+    (claimed,) = await queue.claim(1)
     await queue.done(claimed)
     assert await queue.depth() == {Tier.T0: 0, Tier.T1: 0, Tier.T2: 0}
     assert await queue.emit([quote]) == 0
@@ -179,15 +187,90 @@ async def test_a_quote_is_not_queued_again_before_its_cadence_is_over(queue: Que
     assert await queue.emit([quote]) == 1
 
 
-async def test_a_tick_is_claimed_by_one_replica_and_for_no_longer_than_it_says(
-    queue: Queue, other: Queue, redis: Redis
+async def test_a_slot_is_swept_once_and_again_if_who_began_it_died(
+    queue: Queue, other: Queue, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claims = await asyncio.gather(*(one.claim_tick(7, 30.0) for one in (queue, other) for _ in range(4)))
-    assert sum(claims) == 1
-    assert await other.claim_tick(8, 30.0)
-    (seven, eight) = sorted([key async for key in redis.scan_iter("market:sweep:*")])
-    assert 20_000 < await redis.pttl(seven) <= 30_000
-    assert 20_000 < await redis.pttl(eight) <= 30_000
+    claims = await asyncio.gather(*(one.claim_slot(7) for one in (queue, other) for _ in range(4)))
+    assert sorted(claims)[:7] == [-1] * 7
+    assert max(claims) > 1e12, "Redis's time in ms"
+    await queue.swept(7, 60.0)
+    assert await other.claim_slot(7) == 0
+    monkeypatch.setattr(fetch_module, "SWEEP_SECONDS", 0.02)
+    assert await other.claim_slot(8) > 0
+    await asyncio.sleep(0.05)
+    assert await queue.claim_slot(8) > 0
+
+
+async def test_a_job_that_was_done_after_the_cursors_were_read_is_not_due(queue: Queue) -> None:
+    read_at = await queue.claim_slot(1)
+    await queue.emit([job()], read_at)
+    await asyncio.sleep(0.01)
+    await queue.done(*await queue.claim(1))
+    assert await queue.emit([job(made_at=NOW + 1)], read_at) == 0
+    await asyncio.sleep(0.01)
+    assert await queue.emit([job(made_at=NOW + 2)], await queue.claim_slot(2)) == 1
+
+
+async def test_jobs_of_a_replica_that_gives_no_sign_of_life_are_taken_over(
+    queue: Queue, other: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "TAKEN_OVER_SECONDS", 0.2)
+    await queue.emit([job("KO"), job("PEP")])
+    held = await queue.claim(2)
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        assert await queue.beat(held[:1]) == []
+    (taken,) = await other.take_over(10)
+    assert (taken.job.symbol, taken.entry.claims) == ("PEP", 2)
+    assert await queue.beat(held) == [held[1]]
+    await queue.done(held[1])  # it was done all the same: nobody else has to
+    await other.done(taken)
+    assert (await queue.depth())[Tier.T0] == 1
+
+
+async def test_a_job_that_kills_its_workers_ends_as_a_dead_letter(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "TAKEN_OVER_SECONDS", 0.0)
+    events: list[Event] = []
+    queue = Queue(redis, "first", events.append, lambda: NOW)
+    await queue.emit([job()])
+    await queue.claim(1)
+    for _ in range(MOST_CLAIMS - 1):
+        assert symbols(await queue.take_over(1)) == ["AAPL"]
+    assert await queue.take_over(1) == []
+    (letter,) = await queue.dead(10)
+    assert "its workers died" in letter.why
+    assert msgspec.json.decode(letter.job, type=Job) == job()
+    assert letter.at == NOW
+    assert [type(one) for one in events] == [JobDropped]
+    assert (await queue.depth())[Tier.T0] == 0
+    assert await queue.emit([job(made_at=NOW + 1)]) == 0, "it would kill more of them"
+    assert await queue.discard(letter.id)
+    assert not await queue.discard(letter.id)
+    assert await queue.dead(10) == []
+
+
+async def test_a_job_that_is_given_back_is_the_next_ones_and_of_the_first_try(
+    queue: Queue, other: Queue
+) -> None:
+    await queue.emit([job()])
+    await queue.give_back(*await queue.claim(1))
+    assert await queue.emit([job(made_at=NOW + 1)]) == 0
+    (claimed,) = await other.claim(1)
+    assert claimed.entry.claims == 1
+
+
+async def test_a_consumer_that_leaves_is_forgotten_unless_it_holds_something(
+    queue: Queue, redis: Redis
+) -> None:
+    await queue.emit([job()])
+    held = await queue.claim(1)
+    await queue.leave()
+    assert [one["name"] for one in await redis.xinfo_consumers(T0_STREAM, GROUP)] == [b"first"]
+    await queue.done(*held)
+    await queue.leave()
+    assert await redis.xinfo_consumers(T0_STREAM, GROUP) == []
 
 
 GOOD = msgspec.to_builtins(job())
@@ -201,7 +284,7 @@ def changed(**values: object) -> bytes:
     ("fields", "why"),
     [
         ({"other": changed()}, "it has no field `job`"),
-        ({"job": b""}, "truncated"),
+        ({"job": b""}, "it has no field `job`"),
         ({"job": b"{"}, "truncated"),
         ({"job": b"\xff\x00"}, "malformed"),
         ({"job": b"[]"}, "Expected `object`, got `array`"),
@@ -213,22 +296,23 @@ def changed(**values: object) -> bytes:
         ({"job": changed(end=GOOD["start"])}, "a job's span must end after it starts"),
     ],
 )
-async def test_an_entry_that_is_no_job_is_told_and_thrown_away_while_good_ones_pass(
+async def test_an_entry_that_is_no_job_is_a_dead_letter_while_good_ones_pass(
     redis: Redis, fields: dict[str, bytes], why: str
 ) -> None:
     events: list[Event] = []
     queue = Queue(redis, "first", events.append)
-    await queue.open()
     await queue.emit([job("KO")])
     poison = await redis.xadd(T0_STREAM, dict(fields.items()))
     assert isinstance(poison, bytes)
     await queue.emit([job("PEP")])
 
-    assert symbols(await queue.claim(each=10)) == ["KO", "PEP"]
+    assert symbols(await queue.claim(10)) == ["KO", "PEP"]
     (event,) = events
     assert isinstance(event, JobDropped)
     assert event.entry == f"{T0_STREAM} {poison.decode()}"
     assert why in event.detail
+    (letter,) = await queue.dead(10)
+    assert why in letter.why
     assert (await queue.depth())[Tier.T0] == 2
     assert (await redis.xpending(T0_STREAM, GROUP))["pending"] == 2
 
@@ -240,44 +324,30 @@ async def test_a_span_that_is_empty_makes_no_job() -> None:
         msgspec.structs.replace(job(), end=0)
 
 
-async def test_opening_again_keeps_what_waits_and_repeats_nothing(queue: Queue, other: Queue) -> None:
-    await queue.emit(jobs(2))
-    await queue.claim(each=1)
-    await queue.open()
-    assert symbols(await other.claim(each=10)) == ["T0.1"]
-
-
-async def test_jobs_that_were_there_before_the_first_replica_are_claimed(redis: Redis) -> None:
-    queue = Queue(redis, "first")
-    await queue.emit([job()])
-    await queue.open()
-    assert symbols(await queue.claim(each=1)) == ["AAPL"]
-
-
-async def test_a_redis_that_comes_back_empty_is_opened_again(queue: Queue, redis: Redis) -> None:
+async def test_a_redis_that_comes_back_empty_is_used_as_it_is(queue: Queue, redis: Redis) -> None:
     await queue.emit([job("OLD")])
-    (lost,) = await queue.claim(each=1)
+    (lost,) = await queue.claim(1)
     await redis.flushall()
-    await queue.emit([job("NEW")])
-    assert await queue.claim(each=1) == []
-    assert symbols(await queue.claim(each=1)) == ["NEW"]
-    await queue.done(lost)
+    await redis.xadd(T0_STREAM, {"job": msgspec.json.encode(job("NEW"))}, id=lost.entry.id)
+    await queue.done(lost)  # the new one has its id
+    assert symbols(await queue.claim(1)) == ["NEW"]
+    assert await queue.beat([lost]) == []
     assert (await queue.depth())[Tier.T0] == 1
 
 
 async def test_a_claim_that_waits_outlives_a_redis_that_is_emptied(
     queue: Queue, other: Queue, redis: Redis
 ) -> None:
-    waiting = asyncio.create_task(queue.claim(each=1))
+    waiting = asyncio.create_task(queue.claim(1))
     await until_somebody_waits(redis)
     await redis.flushall()
     assert await waiting == []
     await other.emit([job()])
-    assert symbols(await queue.claim(each=1)) == ["AAPL"]
+    assert symbols(await queue.claim(1)) == ["AAPL"]
 
 
 async def test_a_claim_that_waits_gets_what_comes(queue: Queue, other: Queue, redis: Redis) -> None:
-    waiting = asyncio.create_task(queue.claim(each=1))
+    waiting = asyncio.create_task(queue.claim(1))
     await until_somebody_waits(redis)
     await other.emit([job()])
     assert symbols(await waiting) == ["AAPL"]
@@ -295,12 +365,12 @@ async def test_past_the_bound_the_oldest_jobs_of_the_tier_are_dropped(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = 100  # entries that Redis drops at once where the bound is "about"
-    monkeypatch.setattr(queue_module, "KEPT", 200)
+    monkeypatch.setattr(fetch_module, "KEPT", 200)
     await queue.emit([*jobs(5, Tier.T1), *jobs(1000)])
     depth = await queue.depth()
     assert 200 <= depth[Tier.T0] < 200 + node
     assert depth[Tier.T1] == 5
-    kept = [symbol for symbol in symbols(await queue.claim(each=1000)) if symbol.startswith("T0")]
+    kept = [symbol for symbol in symbols(await queue.claim(1100)) if symbol.startswith("T0")]
     assert kept == [one.symbol for one in jobs(1000)][-len(kept) :]
 
 
@@ -311,13 +381,20 @@ async def test_a_redis_that_is_not_there_is_an_outage_that_tells_no_password(
     secret = "hunter2-hunter2"  # noqa: S105 - what must not be told
     async with open_redis(url.format(secret=secret, folder=tmp_path)) as redis:
         queue = Queue(redis, "first")
-        claimed = Claimed(job(), T0_STREAM, "0-1")
+        claimed = Claimed(job(), Entry(T0_STREAM, "0-1", b"{}"))
         calls = (
-            queue.open(),
             queue.emit([job()]),
-            queue.claim(each=1),
-            queue.claim_tick(1, 1.0),
+            queue.claim(1),
+            queue.beat([claimed]),
+            queue.take_over(1),
+            queue.claim_slot(1),
+            queue.swept(1, 1.0),
             queue.done(claimed),
+            queue.give_back(claimed),
+            queue.bury(claimed, "bad"),
+            queue.dead(1),
+            queue.discard("0-1"),
+            queue.leave(),
             queue.depth(),
         )
         for error in await asyncio.gather(*calls, return_exceptions=True):

@@ -31,8 +31,8 @@ class BarsWritten:
 
 @dataclass(frozen=True, slots=True)
 class JobFinished:
-    """A fetch job ended; `outcome` is "done", "waiting" (nobody could serve it), "expired" or "failed"
-    (a bug).
+    """A fetch job ended; `outcome` is "done", "waiting" (nobody could serve it), "handed back" (a store
+    cannot be reached: it is tried again), "expired" or "failed" (a bug).
     """
 
     type: str
@@ -45,7 +45,7 @@ class JobFinished:
 
 @dataclass(frozen=True, slots=True)
 class JobDropped:
-    """An entry of the fetch queue could not be read as a job: nobody will do it."""
+    """An entry of a queue became a dead letter: it is no job, or it has killed those who tried it."""
 
     entry: str
     detail: str
@@ -58,6 +58,33 @@ class Swept:
     symbols: int
     jobs: int
     milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinated:
+    """A coordinator sent `jobs`; so many due ones wait for room in the budgets, of T0 so many of them."""
+
+    jobs: int
+    waiting: int
+    waiting_t0: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """Bars were written that could not be published: they are when Redis is back."""
+
+    symbol: str
+    interval: str
+    bars: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOut:
+    """Redis cannot be reached, or can be again (`out` is false)."""
+
+    out: bool
+    replicas: int  # that are alive, as far as is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +155,9 @@ Event = (
     | JobDropped
     | Swept
     | Skipped
+    | Coordinated
+    | Unpublished
+    | RedisOut
     | Published
     | MessagesDropped
     | GapsFound

@@ -7,7 +7,8 @@ from time import perf_counter
 import numpy as np
 
 from market_data.calendar import MarketHours
-from market_data.events import BarsWritten, Tell
+from market_data.errors import StoreUnavailable
+from market_data.events import BarsWritten, Tell, Unpublished
 from market_data.market.bar import Bars, KnownBar, Mask, Times
 from market_data.market.interval import Interval
 from market_data.market.quality import Verdict, judge
@@ -58,8 +59,8 @@ class Ingest:
     async def __call__(self, delivery: Delivery) -> Ingested:
         """Take one delivery in.
 
-        Raises StoreUnavailable if it could not be written (then nothing is) or not be published (then it is
-        written, and whoever writes the series next, or repairs, publishes it).
+        Raises StoreUnavailable if it could not be written: then nothing is. What could not be published is
+        published later, by whoever writes the series next, or repairs.
         """
         now = self._clock()
         verdict = _judged(delivery, now)
@@ -79,7 +80,10 @@ class Ingest:
                 milliseconds=elapsed,
             )
         )
-        await self._publish(Series(delivery.symbol, delivery.interval), change)
+        try:
+            await self._publish(Series(delivery.symbol, delivery.interval), change)
+        except StoreUnavailable as error:
+            self._tell(Unpublished(delivery.symbol, delivery.interval, len(change.bars), str(error)))
         return Ingested(
             change.bars, len(verdict.rejected), _completeness(delivery, verdict.good, final_before)
         )

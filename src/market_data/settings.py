@@ -102,6 +102,10 @@ class Settings(BaseModel):
         None, description="Token (Authorization: Bearer) for callers of /ops that are not on the loopback."
     )
 
+    use_rlc: bool = Field(
+        False,
+        description="Whether fetch jobs come from a rate-limit coordinator, not from the local sweeper.",
+    )
     local_sweep_enabled: bool = Field(True, description="Whether the local sweeper emits fetch jobs.")
     local_sweep_tick_sec: float = Field(30.0, ge=0.2, le=3600, description="Seconds between sweeps.")
     fetch_concurrency: int = Field(8, ge=1, le=256, description="Fetch jobs under way at once.")
@@ -177,6 +181,11 @@ class Settings(BaseModel):
         if self.breaker_demote_threshold >= self.breaker_promote_threshold:
             raise ValueError("BREAKER_DEMOTE_THRESHOLD: write a number below BREAKER_PROMOTE_THRESHOLD")
         return self
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether the local sweeper makes the fetch jobs."""
+        return self.local_sweep_enabled and not self.use_rlc
 
     def policy(self, capability: Capability) -> tuple[str, ...]:
         """The preferred order of providers for a capability."""

@@ -5,10 +5,11 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from errno import EACCES
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,18 +19,24 @@ from redis.asyncio import Redis
 from market_data.backfill.find import Finder
 from market_data.backfill.work import Worker
 from market_data.calendar import hours_of
+from market_data.collect.alone import Alone
+from market_data.collect.coordinate import Coordinator
 from market_data.collect.fetch import Fetcher
-from market_data.collect.sweep import Sweeper
-from market_data.errors import BadConfig, MarketDataError
-from market_data.events import Event, LoopFailed, Tell
+from market_data.collect.intake import Intake
+from market_data.collect.sweep import Sweeper, Sweeps
+from market_data.errors import BadConfig, StoreUnavailable
+from market_data.events import Event, Tell
 from market_data.gather import Gather
 from market_data.ingest import Ingest
+from market_data.loops import Loop, Loops
 from market_data.market.instrument import AssetType
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.push.hub import Hub
 from market_data.queue import Queue
+from market_data.queue.intake import Orders
 from market_data.reload import Reload, Reread
+from market_data.replicas import Replicas
 from market_data.route.account import accounts
 from market_data.route.budget import Budget
 from market_data.route.call import Caller
@@ -39,18 +46,14 @@ from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.store.redis import open_redis
+from market_data.store.redis import open_any
 from market_data.stream import Stream
 from market_data.telemetry import logs
 from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.scrape import Scrape
 from market_data.transport import Transport
 
-PAUSE_SECONDS = 2.0
-"""How long a loop that failed waits before it starts again."""
-
 Clock = Callable[[], float]
-Loop = Callable[[], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,6 @@ def _log(settings: Settings) -> None:
     logs.set_up(settings.log_level, settings.log_format)
 
 
-class _Sweeps:
-    """When this replica last went through a sweep, its own or one that another replica had done."""
-
-    def __init__(self) -> None:
-        self.at: float | None = None
-
-
 @asynccontextmanager
 async def service(
     configuration: Configuration, at: Stores, *, reread: Reread | None = None, clock: Clock = time.time
@@ -163,102 +159,207 @@ async def service(
         database = await stack.enter_async_context(
             open_database(at.database_url, in_force.settings.database_pool_size)
         )
-        redis = open_redis(at.redis_url)
+        redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await migrate(database)
         transport = await stack.enter_async_context(Transport())
-        parts, loops = _assembled(
-            in_force,
-            reread or (lambda _: configuration),
-            database=database,
-            redis=redis,
-            transport=transport,
-            metrics=metrics,
-            tell=tell,
-            clock=clock,
-        )
-        await parts.queue.open()
+        assembly = _Assembly(in_force, database, redis, transport, tell, clock)
+        parts = assembly.parts(metrics, reread or (lambda _: configuration))
         await calendar
-        for name, loop in loops.items():
-            task = asyncio.create_task(_kept_up(name, loop, tell), name=name)
-            stack.push_async_callback(_stopped, task)
+        parts.loops.start()
+        stack.push_async_callback(_gone, parts)
         yield parts
 
 
-def _assembled(
-    in_force: InForce,
-    reread: Reread,
-    *,
-    database: Database,
-    redis: Redis,
-    transport: Transport,
-    metrics: Metrics,
-    tell: Tell,
-    clock: Clock,
-) -> tuple[Parts, dict[str, Loop]]:
-    """The parts, and the loops that keep them going."""
-    queue = Queue(redis, _name(), tell)
-    router = routing(in_force, transport, Budget(redis), tell=tell, clock=clock)
-    publisher, hub = _streaming(in_force, database, redis, tell, clock)
-    finder = Finder(database, in_force, tell, clock)
-    gather = Gather(router, Ingest(database, publisher, tell, clock), clock)
-    fetcher = Fetcher(
-        queue=queue, gather=gather, database=database, incomplete=finder.look, tell=tell, clock=clock
-    )
-    owner = f"{_name()}-{uuid4().hex[:8]}"
-    worker = Worker(database=database, gather=gather, in_force=in_force, owner=owner, tell=tell, clock=clock)
-    sweeper, sweeps = Sweeper(database, queue, router.roster, tell), _Sweeps()
-    scrape = Scrape(
-        metrics, database=database, queue=queue, router=router, hub=hub, in_force=in_force, clock=clock
-    )
-    loops: dict[str, Loop] = {
-        "push": hub.run,
-        "heartbeat": hub.beat,
-        "publish": publisher.run,
-        "fetch": fetcher.work,
-        "sweep": lambda: _sweep(sweeper, sweeps, in_force, clock),
-        "scan": lambda: _scan(finder, in_force),
-        "backfill": worker.run,
-    }
-    parts = Parts(
-        in_force=in_force,
-        reload=Reload(in_force, router.roster, reread, lambda: _log(in_force.settings)),
-        database=database,
-        redis=redis,
-        queue=queue,
-        router=router,
-        hub=hub,
-        fetcher=fetcher,
-        finder=finder,
-        tell=tell,
-        clock=clock,
-        started_at=clock(),
-        swept_at=lambda: sweeps.at,
-        metrics_text=scrape.text,
-    )
-    return parts, loops
+@asynccontextmanager
+async def coordinator(
+    configuration: Configuration, at: Stores, *, clock: Clock = time.time
+) -> AsyncIterator[Loops]:
+    """The rate-limit coordinator over opened stores; its loop, to be started, ends with the block.
+
+    Raises StoreUnavailable or BadConfig if it cannot start.
+    """
+    in_force, tell, name = InForce(configuration), logs.tell, _name()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(at.database_url, 2))
+        redis = await open_any(at.redis_url)
+        stack.push_async_callback(redis.aclose)
+        await migrate(database)
+        providers = discover()
+        roster = Roster(providers, accounts(configuration, providers), in_force, clock)
+        sweeper = Sweeper(database, Queue(redis, name), roster, tell)
+        work = Coordinator(redis=redis, sweeper=sweeper, roster=roster, name=name, tell=tell, clock=clock)
+        loops = Loops({"coordinate": work.run}, {}, tell)
+        stack.push_async_callback(loops.stop)
+        yield loops
 
 
-def _streaming(
-    in_force: InForce, database: Database, redis: Redis, tell: Tell, clock: Clock
-) -> tuple[Publisher, Hub]:
-    """What brings bars onto the stream, and from it to the clients."""
-    stream = Stream(redis)
-    publisher = Publisher(database, stream, clock)
-    hub = Hub(
-        database=database,
-        stream=stream,
-        publisher=publisher,
-        newest=lambda: in_force.settings.ws_replay_max_bars,
-        tell=tell,
-        clock=clock,
-    )
-    return publisher, hub
+@dataclass(frozen=True)
+class _Assembly:
+    """The parts over opened stores, each made when it is first needed."""
+
+    in_force: InForce
+    database: Database
+    redis: Redis
+    transport: Transport
+    tell: Tell
+    clock: Clock
+
+    @cached_property
+    def replicas(self) -> Replicas:
+        return Replicas(self.redis, _name(), self.tell)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self.redis, self.replicas.name, self.tell, self.clock)
+
+    @cached_property
+    def budget(self) -> Budget:
+        return Budget(self.redis, others=self.replicas)
+
+    @cached_property
+    def router(self) -> Router:
+        return routing(self.in_force, self.transport, self.budget, tell=self.tell, clock=self.clock)
+
+    @cached_property
+    def stream(self) -> Stream:
+        return Stream(self.redis)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        return Publisher(self.database, self.stream, self.clock)
+
+    @cached_property
+    def hub(self) -> Hub:
+        return Hub(
+            database=self.database,
+            stream=self.stream,
+            publisher=self.publisher,
+            newest=lambda: self.in_force.settings.ws_replay_max_bars,
+            tell=self.tell,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def finder(self) -> Finder:
+        return Finder(self.database, self.in_force, self.tell, self.clock)
+
+    @cached_property
+    def gather(self) -> Gather:
+        ingest = Ingest(self.database, self.publisher, self.tell, self.clock)
+        return Gather(self.router, ingest, self.clock)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        return Fetcher(
+            queue=self.queue,
+            gather=self.gather,
+            database=self.database,
+            incomplete=self.finder.look,
+            tell=self.tell,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.database, self.queue, self.router.roster, self.tell)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        return Sweeps(self.in_force, self.clock)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(
+            orders=Orders(self.redis, self.replicas.name),
+            queue=self.queue,
+            database=self.database,
+            backfill=lambda one, interval, span, tier: self.finder.series(
+                one, interval, span, asked_for=tier
+            ),
+            in_force=self.in_force,
+            tell=self.tell,
+            clock=self.clock,
+        )
+
+    def loops(self) -> Loops:
+        """What finds and does work, and what serves."""
+        worker = Worker(
+            database=self.database,
+            gather=self.gather,
+            in_force=self.in_force,
+            owner=self.replicas.name,
+            tell=self.tell,
+            clock=self.clock,
+        )
+        alone = Alone(
+            replicas=self.replicas,
+            sweeper=self.sweeper,
+            fetcher=self.fetcher,
+            in_force=self.in_force,
+            clock=self.clock,
+        )
+        work: dict[str, Loop] = {
+            "fetch": self.fetcher.work,
+            "sweep": lambda: self.sweeps.run(self.sweeper.sweep),
+            "alone": alone.run,
+            "intake": self.intake.run,
+            "scan": lambda: _scan(self.finder, self.in_force),
+            "backfill": worker.run,
+        }
+        serve: dict[str, Loop] = {
+            "replicas": self.replicas.run,
+            "budget": self.budget.watch,
+            "push": self.hub.run,
+            "heartbeat": self.hub.beat,
+            "publish": self.publisher.run,
+        }
+        return Loops(work, serve, self.tell)
+
+    def parts(self, metrics: Metrics, reread: Reread) -> Parts:
+        """All of it, as the handlers see it."""
+        in_force = self.in_force
+        scrape = Scrape(
+            metrics,
+            database=self.database,
+            queue=self.queue,
+            router=self.router,
+            hub=self.hub,
+            in_force=in_force,
+            clock=self.clock,
+        )
+        return Parts(
+            in_force=in_force,
+            reload=Reload(in_force, self.router.roster, reread, lambda: _log(in_force.settings)),
+            database=self.database,
+            redis=self.redis,
+            queue=self.queue,
+            replicas=self.replicas,
+            router=self.router,
+            hub=self.hub,
+            fetcher=self.fetcher,
+            finder=self.finder,
+            intake=self.intake,
+            loops=self.loops(),
+            tell=self.tell,
+            clock=self.clock,
+            started_at=self.clock(),
+            swept_at=lambda: self.sweeps.at,
+            metrics_text=scrape.text,
+        )
+
+
+async def _gone(parts: Parts) -> None:
+    """End the loops, and be no replica any more."""
+    await parts.loops.stop()
+    with suppress(StoreUnavailable):  # then the others see it by themselves
+        await parts.queue.leave()
+        await parts.replicas.leave()
 
 
 def _name() -> str:
-    """What this replica is called in Redis and in the ledger."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """What this replica is called in Redis and in the ledger: another each time that it starts."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
 
 
 def routing(
@@ -276,37 +377,12 @@ def routing(
     return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock, sleep)
 
 
-async def _sweep(sweeper: Sweeper, sweeps: _Sweeps, in_force: InForce, clock: Clock) -> None:
-    """Sweep at once, then at every tick, while sweeping is enabled."""
-    while True:
-        now = clock()
-        if in_force.settings.local_sweep_enabled:
-            await sweeper.sweep(now)
-            sweeps.at = now  # not before: one that hangs must be seen to be late
-        # from the tick just swept, not from the clock: a timer that fires a little early would skip one
-        tick = in_force.settings.local_sweep_tick_sec
-        following = (now // tick + 1) * tick
-        await asyncio.sleep(max(following - clock(), 0.0))
-
-
 async def _scan(finder: Finder, in_force: InForce) -> None:
     """Look for gaps at once, then again and again, while sweeping is enabled."""
     while True:
         if in_force.settings.local_sweep_enabled:
             await finder.scan()
         await asyncio.sleep(in_force.settings.gap_scan_sec)
-
-
-async def _kept_up(name: str, loop: Loop, tell: Tell) -> None:
-    """Run a loop for ever: an error ends it, is told, and after a pause it starts again."""
-    while True:
-        try:
-            await loop()
-        except MarketDataError as error:
-            tell(LoopFailed(name, str(error)))
-        except Exception as error:  # noqa: BLE001 - a bug in one unit of work must not end collection
-            tell(LoopFailed(name, f"{type(error).__name__}: {error}"))
-        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _stopped(task: asyncio.Task[Any]) -> None:

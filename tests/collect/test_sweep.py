@@ -31,7 +31,6 @@ async def queues(redis_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
     """The queue as two replicas see it."""
     redis = open_redis(redis_url)
     first, second = Queue(redis, "first"), Queue(redis, "second")
-    await first.open()
     yield first, second
     await redis.aclose()
 
@@ -44,7 +43,7 @@ def sweeper(database: Database, queue: Queue, events: list[Event] | None = None,
 
 
 async def claimed(queue: Queue) -> list[Job]:
-    return [one.job for one in await queue.claim(each=100)]
+    return [one.job for one in await queue.claim(100)]
 
 
 async def test_each_series_of_its_tier_that_is_due_becomes_a_job(
@@ -66,7 +65,7 @@ async def test_a_tick_is_swept_by_one_replica(database: Database, queues: tuple[
     await universe.put(database, [AAPL])
     assert await sweeper(database, queues[0]).sweep(NOW) == 2
     assert await sweeper(database, queues[1]).sweep(NOW + 1) == 0
-    for one in await queues[0].claim(each=10):
+    for one in await queues[0].claim(10):
         await queues[0].done(one)
     assert await sweeper(database, queues[1]).sweep(NOW + 30) == 1  # the quote's lease is its cadence
 

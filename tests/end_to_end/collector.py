@@ -63,7 +63,7 @@ class Collector:
         said: list[ProviderAnswer] = []
         await self.sweeper.sweep(self.clock())
         while sum((await self.queue.depth()).values()):
-            for claimed in await self.queue.claim(each=10):
+            for claimed in await self.queue.claim(10):
                 try:
                     await self.fetcher.fetch(claimed.job)
                 except NoProvider as nobody:
@@ -119,7 +119,6 @@ async def collecting(
         redis = open_redis(redis_url)
         stack.push_async_callback(redis.aclose)
         queue = Queue(redis, "test")
-        await queue.open()
         await universe.put(database, [instrument])
         transport = await stack.enter_async_context(Transport())
         events = list[Event]()

@@ -67,7 +67,7 @@ class Collector:
         """Sweep, and do every job that the sweep has made; one that nobody can serve yet is due again."""
         await self.sweeper.sweep(now)
         while sum((await self.queue.depth()).values()):
-            for claimed in await self.queue.claim(each=10):
+            for claimed in await self.queue.claim(10):
                 with suppress(NoProvider):
                     await self.fetcher.fetch(claimed.job)
                 await self.queue.done(claimed)
@@ -97,7 +97,6 @@ async def collecting(
         redis = open_redis(redis_url)
         stack.push_async_callback(redis.aclose)
         queue = Queue(redis, "replay")
-        await queue.open()
         transport = await stack.enter_async_context(Transport())
         router = routing(InForce(configuration), transport, Budget(redis), tell=lambda _: None, clock=clock)
         ingest = Ingest(database, Publisher(database, Stream(redis), clock), lambda _: None, clock)

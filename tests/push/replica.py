@@ -43,7 +43,7 @@ async def main(port: int, until: float, seed: int) -> None:
     stores = Stores(os.environ["DATABASE_URL"], os.environ["RLC_REDIS_URL"])
     async with service(read(settings, dotenv=None), stores) as parts:
         writing = asyncio.create_task(write(parts, until, random.Random(seed)))
-        await answer(build(parts), Sockets(parts), listen("127.0.0.1", port))
+        await answer(build(parts), Sockets(parts), listen("127.0.0.1", port), parts.loops.finish_work)
         await writing
 
 

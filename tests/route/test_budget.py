@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,78 @@ async def test_providers_have_budgets_of_their_own(redis: Redis) -> None:
     assert isinstance(await budget.spend("q", limits, 0.0), Spent)
 
 
-async def test_a_redis_that_is_not_there_is_told(servers_folder: Path) -> None:
-    redis = open_redis(f"unix://{servers_folder / 'nobody.sock'}")
+async def test_a_redis_that_is_not_there_leaves_each_replica_its_share(servers_folder: Path) -> None:
+    redis, clock = open_redis(f"unix://{servers_folder / 'nobody.sock'}"), Hand()
+    budget, limits = Budget(redis, clock, Team(2)), [Limit(5, 60)]
+    assert await budget.spend("p", limits, 0.0) == 60.0, "what the others have called is not known"
+    clock.now += 60
+    spent = [await budget.spend("p", limits, 0.0) for _ in range(3)]
+    assert [isinstance(one, Spent) for one in spent] == [True, True, False]
     with pytest.raises(StoreUnavailable):
-        await Budget(redis).spend("p", [Limit(1, 1)], 1.0)
+        await budget.left("p", limits)
     await redis.aclose()
+
+
+@dataclass
+class Team:
+    """What a budget knows of the replicas."""
+
+    size: int
+    out: bool = False
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        return tuple(str(number) for number in range(self.size))
+
+
+async def _through(url: str, limits: list[Limit], steps: list[tuple[str, int]]) -> list[float]:
+    """When calls were made."""
+    redis, clock, team, arrived = open_redis(url), Hand(), Team(3), list[float]()
+    await redis.flushall()
+    budgets = [Budget(redis, clock, team) for _ in range(team.size)]
+    for what, value in steps:
+        if what == "spend":
+            if isinstance(await budgets[value].spend("p", limits, 0.0), Spent):
+                arrived.append(clock.now)
+        elif what == "wait":
+            clock.now += value / 1000
+        elif what == "wipe":
+            await redis.flushall()
+        else:
+            team.out = what == "out"
+        for one in budgets:
+            await one.look()
+    await redis.aclose()
+    return sorted(arrived)
+
+
+STEP = st.one_of(
+    st.tuples(st.just("spend"), st.integers(0, 2)),
+    st.tuples(st.just("wait"), st.integers(1, 20_000)),
+    st.tuples(st.sampled_from(["out", "back", "wipe"]), st.just(0)),
+)
+
+
+@given(
+    limits=st.lists(
+        st.builds(Limit, st.integers(1, 9), st.integers(1, 60)),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda one: one.seconds,
+    ),
+    steps=st.lists(STEP, min_size=1, max_size=60),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_redis_loses_three_replicas_keep_the_plan(
+    redis_url: str, limits: list[Limit], steps: list[tuple[str, int]]
+) -> None:
+    """Redis goes out for all at once, comes back with or without what it knew; everyone looks once a
+    second."""
+
+    arrived = asyncio.run(_through(redis_url, limits, steps))
+    for limit in limits:
+        for first, later in zip(arrived, arrived[limit.calls :], strict=False):
+            assert later - first >= limit.seconds - 0.002, f"{limit} was exceeded"
 
 
 @given(

@@ -14,6 +14,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.providers import discover
+from market_data.route import budget
 from market_data.route.budget import Budget
 from market_data.route.call import NoRoom, OutOfTime
 from market_data.route.router import Router
@@ -53,13 +54,22 @@ async def ask_on_and_on(router: Router, name: str, clock: Clock) -> None:
             await asyncio.sleep(0.01)
 
 
+class Three:
+    """What each replica knows of the others."""
+
+    known = tuple(str(number) for number in range(REPLICAS))
+    out = False
+
+
 async def replica(in_force: InForce, redis_url: str, until: float, clock: Clock) -> None:
     """One replica that asks every provider twice at once, and is cut off and started again until the end."""
     while time.monotonic() < until:
         redis = open_redis(redis_url)
         async with Transport() as transport:
-            router = routing(in_force, transport, Budget(redis, clock), tell=lambda _: None, clock=clock)
-            asking = [
+            shared = Budget(redis, clock, Three())
+            router = routing(in_force, transport, shared, tell=lambda _: None, clock=clock)
+            asking = [asyncio.create_task(shared.watch())]
+            asking += [
                 asyncio.create_task(ask_on_and_on(router, name, clock)) for name in ASKING for _ in (1, 2)
             ]
             await asyncio.sleep(min(RESTART_SECONDS, max(until - time.monotonic(), 0)))
@@ -78,6 +88,11 @@ async def market(clock: Clock) -> AsyncIterator[tuple[Running, InForce]]:
             prefix = discover()[name].facts.settings_prefix
             settings |= {f"{prefix}_BASE_URL": simulator.base_urls[name], f"{prefix}_API_KEY": "hunter2"}
         yield simulator, InForce(read(settings, dotenv=None))
+
+
+@pytest.fixture(autouse=True)
+def looks_as_often_as_the_clock_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "LOOK_SECONDS", budget.LOOK_SECONDS / PACE)
 
 
 async def counted(folder: Path, seconds: float) -> dict[str, Calls]:

@@ -207,7 +207,9 @@ async def _serving(
         running = service(reread({}), stores, reread=reread, clock=clock)
         parts = await stack.enter_async_context(running)
         listener = stack.enter_context(listen("127.0.0.1", 0))
-        answering = asyncio.create_task(answer(build(parts), Sockets(parts), listener))
+        answering = asyncio.create_task(
+            answer(build(parts), Sockets(parts), listener, parts.loops.finish_work)
+        )
 
         async def stop() -> None:
             answering.cancel()

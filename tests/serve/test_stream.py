@@ -139,7 +139,6 @@ async def test_when_redis_forgets_a_client_that_stays_gets_a_fresh_snapshot(serv
         await say(many, type="subscribe", symbols=["*"])
         await told_until(many, "subscribed")
         await served.parts.redis.flushall()
-        await served.parts.queue.open()
         await rewrite(served, range(1, 2))
         snapshot, replay = await told_until(client, "replay")
         assert (snapshot["recovered"], replay["bars"][0]["volume"]) == (False, 1.0)

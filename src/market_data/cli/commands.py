@@ -100,6 +100,27 @@ def serve_(
 
 
 @app.command()
+def coordinate() -> None:
+    """Send the fetch jobs of the whole universe to replicas that run with USE_RLC=true.
+
+    It owns the budgets: no more jobs than the providers' plans allow, T0 first. Several may run; one sends at
+    a time. It needs DATABASE_URL and RLC_REDIS_URL, and the same keys and limits as the replicas.
+    """
+    from market_data.cli import coordinate as work
+    from market_data.cli import serve
+
+    serve.run(work.coordinate)
+
+
+@app.command()
+def plan(demo: OfDemo = False, as_json: AsJson = False) -> None:
+    """Show how often each tier is asked for, and what the budgets allow, before a call is made."""
+    from market_data.cli import coordinate as work
+
+    work.plan(demo=demo, as_json=as_json)
+
+
+@app.command()
 def simulate(
     *,
     port: Annotated[

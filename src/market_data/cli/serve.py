@@ -97,7 +97,7 @@ async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: boo
         # what is there now stays: looking through it again and again would only delay what is sent
         gc.collect()
         gc.freeze()
-        await answer(build(parts), Sockets(parts), listener)
+        await answer(build(parts), Sockets(parts), listener, parts.loops.finish_work)
 
 
 async def _prepared(url: str, prepare: Prepare | None) -> list[str]:

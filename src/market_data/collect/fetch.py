@@ -1,8 +1,8 @@
 """The fetchers: take jobs from the queue, ask a provider, hand what came to ingest."""
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -27,7 +27,11 @@ QUIET_SECONDS = 600.0
 MOST_QUIET = 20_000
 """Such series that are remembered; past it the oldest is forgotten, which costs some calls."""
 STOP_SECONDS = 10.0
-"""How long jobs under way may take to end when the service stops."""
+"""How long jobs under way may take to end when the service stops; then they are handed back."""
+BEAT_SECONDS = 2.0
+"""How often jobs under way are shown to be alive: several times before others would take them over."""
+OUTAGE_SECONDS = 1.0
+"""How long a job waits that could not be written, before it is handed back: others would meet the same."""
 
 
 Incomplete = Callable[[str, Interval, Span], Awaitable[None]]
@@ -65,41 +69,73 @@ class Fetcher:
         self._clock = clock
         self.waiting: OrderedDict[str, Waiting] = OrderedDict()
         """By key the jobs that no provider could serve the last time, oldest first."""
+        self._running: dict[asyncio.Task[None], Claimed] = {}
         self._quiet: OrderedDict[str, float] = OrderedDict()  # by key, until when one empty answer is enough
 
     async def work(self) -> None:
-        """Take and do jobs until cancelled, up to FETCH_CONCURRENCY at once.
+        """Take and do jobs until cancelled, up to FETCH_CONCURRENCY at once; StoreUnavailable without Redis.
 
-        Jobs under way when it is cancelled have STOP_SECONDS to end; those not begun are let go, and are due
-        again at the next sweep. Raises StoreUnavailable when the queue cannot be reached.
+        When it is cancelled, jobs under way have STOP_SECONDS to end; then they are handed back.
         """
-        running: set[asyncio.Task[None]] = set()
-        waiting: deque[Claimed] = deque()
+        keeping = asyncio.create_task(self._keep())
         try:
             while True:
-                await self._room(running)  # at least one place is free before jobs are claimed
-                waiting.extend(await self._queue.claim(each=self._router.settings.fetch_concurrency))
-                while waiting:
-                    await self._room(running)
-                    running.add(asyncio.create_task(self._do(waiting.popleft())))
+                await self._start(await self._queue.claim(await self._room()))
+                if keeping.done():
+                    keeping.result()
         finally:
-            running |= {asyncio.create_task(self._end(one)) for one in waiting}
-            if running:
-                _, late = await asyncio.wait(running, timeout=STOP_SECONDS)
-                for task in late:
-                    task.cancel()
-                if late:
-                    await asyncio.wait(late)
+            keeping.cancel()
+            await self._stop()
 
-    async def _room(self, running: set[asyncio.Task[None]]) -> None:
-        """Wait until one more job may run."""
-        running -= {task for task in running if task.done()}
-        while len(running) >= self._router.settings.fetch_concurrency:
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            running -= done
+    async def _start(self, claimed: Iterable[Claimed]) -> None:
+        for one in claimed:
+            task = asyncio.create_task(self._do(one))
+            self._running[task] = one
+            task.add_done_callback(self._running.pop)
+
+    async def _room(self) -> int:
+        """How many more jobs may run; waits until it is one."""
+        most = self._router.settings.fetch_concurrency
+        while len(self._running) >= most:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        return most - len(self._running)
+
+    async def _keep(self) -> None:
+        """Show that what is under way here is alive, and take over what is not alive elsewhere."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            lost = await self._queue.beat(list(self._running.values()))
+            for task, claimed in list(self._running.items()):
+                if claimed in lost:  # somebody has taken it over while we stood still
+                    task.cancel()
+            room = self._router.settings.fetch_concurrency - len(self._running)
+            if room > 0:
+                await self._start(await self._queue.take_over(room))
+
+    async def _stop(self) -> None:
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=STOP_SECONDS)
+        left = [self._running[task] for task in late]
+        for task in late:
+            task.cancel()
+        if left:
+            await asyncio.wait(late)
+            await self._ended(self._queue.give_back(*left))
 
     async def _do(self, claimed: Claimed) -> None:
-        job, started = claimed.job, perf_counter()
+        outcome, detail = await self.do(claimed.job)
+        if outcome == "handed back":
+            await asyncio.sleep(OUTAGE_SECONDS)
+            await self._ended(self._queue.give_back(claimed))
+        elif outcome == "failed":
+            await self._ended(self._queue.bury(claimed, detail))
+        else:
+            await self._ended(self._queue.done(claimed))
+
+    async def do(self, job: Job) -> tuple[str, str]:
+        """Do a job, tell how it ended, and return that: the outcome of JobFinished and what was wrong."""
+        started = perf_counter()
         provider, outcome, detail = "none", "expired", ""
         try:
             if job.expires_at > self._clock():
@@ -109,13 +145,19 @@ class Fetcher:
         except NoProvider as error:  # the series is still due: a later sweep asks again
             outcome, detail = "waiting", str(error)
             self._keep_waiting(job, error)
-        except StoreUnavailable as error:
-            outcome, detail = "waiting", str(error)
+        except StoreUnavailable as error:  # nothing was written, so nothing is done
+            outcome, detail = "handed back", str(error)
         except Exception as error:  # noqa: BLE001 - a bug in one job must not keep its series from being asked again
             outcome, detail = "failed", f"{type(error).__name__}: {error}"
         elapsed = (perf_counter() - started) * 1000
         self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
-        await self._end(claimed)
+        return outcome, detail
+
+    async def _ended(self, ending: Awaitable[None]) -> None:
+        try:
+            await ending
+        except StoreUnavailable as error:  # somebody takes it over, and finds that nothing is due
+            self._tell(LoopFailed("fetch", str(error)))
 
     def _keep_quiet(self, job: Job) -> None:
         self._quiet[job.key] = self._clock() + QUIET_SECONDS
@@ -128,12 +170,6 @@ class Fetcher:
         self.waiting.move_to_end(job.key)
         if len(self.waiting) > MOST_WAITING:
             self.waiting.popitem(last=False)
-
-    async def _end(self, claimed: Claimed) -> None:
-        try:
-            await self._queue.done(claimed)
-        except StoreUnavailable as error:  # its lease runs out by itself
-            self._tell(LoopFailed("fetch", str(error)))
 
     async def fetch(self, job: Job) -> str:
         """Ask for what `job` names and take the answer in; returns the provider that gave it.

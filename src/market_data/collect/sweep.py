@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import perf_counter
 
 from market_data.calendar import hours_of
@@ -14,6 +14,7 @@ from market_data.market.instrument import Instrument, Tier
 from market_data.market.span import Span
 from market_data.queue import Job, Queue
 from market_data.route.roster import Roster
+from market_data.settings import InForce
 from market_data.store import cursor as cursors
 from market_data.store import universe
 from market_data.store.connect import Database
@@ -21,6 +22,10 @@ from market_data.store.cursor import Cursor
 
 EXPIRES_AFTER_TICKS = 4
 """A job that has waited for so many ticks is dropped: a newer sweep knows better."""
+SLOT_SECONDS = 120.0
+"""For how long it is remembered that a slot was swept, at least: clocks of replicas differ."""
+AGAIN_SECONDS = 2.0
+"""How soon it is looked again whether the sweep of another replica is over."""
 SLACK = 0.5
 """Share of a tick by which a series may be asked early, so that a cadence of n ticks is not kept at n + 1."""
 
@@ -48,22 +53,30 @@ class Sweeper:
         self._roster = roster
         self._tell = tell
 
-    async def sweep(self, now: float) -> int:
-        """Queue what is due at `now`; returns how many jobs that made, 0 if another replica swept this tick.
+    async def sweep(self, now: float) -> int | None:
+        """Queue what is due at `now`; how many jobs that made: 0 if it was swept, None if another is at it.
 
-        Raises StoreUnavailable if database or queue cannot be reached.
+        A slot is swept once. Where the replica that sweeps it dies, another finds it unswept SWEEP_SECONDS
+        later. Raises StoreUnavailable if database or queue cannot be reached.
         """
         tick = self._roster.settings.local_sweep_tick_sec
-        if not await self._queue.claim_tick(int(now / tick), tick):
-            return 0
+        slot = int(now / tick)
+        read_at = await self._queue.claim_slot(slot)
+        if read_at <= 0:
+            return 0 if read_at == 0 else None
         started = perf_counter()
+        instruments, jobs = await self.due(now)
+        made = await self._queue.emit(jobs, read_at)
+        await self._queue.swept(slot, max(tick, SLOT_SECONDS))
+        self._tell(Swept(len(instruments), made, (perf_counter() - started) * 1000))
+        return made
+
+    async def due(self, now: float) -> tuple[list[Instrument], list[Job]]:
+        """The universe, and a job for each of its series that is due at `now`; StoreUnavailable."""
         instruments = await universe.load(self._database)
         known = await cursors.all_cursors(self._database)
         # beside the event loop: a large universe takes a while, in which clients would wait for their bars
-        jobs = await asyncio.to_thread(lambda: list(self.jobs(instruments, known, now)))
-        made = await self._queue.emit(jobs)
-        self._tell(Swept(len(instruments), made, (perf_counter() - started) * 1000))
-        return made
+        return instruments, await asyncio.to_thread(lambda: list(self.jobs(instruments, known, now)))
 
     def jobs(
         self, instruments: Iterable[Instrument], known: Mapping[tuple[str, str], Cursor], now: float
@@ -120,3 +133,27 @@ class Sweeper:
             if name in self._roster.providers
         )
         return min((reach.delay for reach in reaches if reach is not None), default=0)
+
+
+class Sweeps:
+    """When this replica sweeps; `at` is when it last went through a sweep, its own or another's (None:
+    never)."""
+
+    def __init__(self, in_force: InForce, clock: Callable[[], float]) -> None:
+        self._in_force = in_force
+        self._clock = clock
+        self.at: float | None = None
+
+    async def run(self, sweep: Callable[[float], Awaitable[int | None]]) -> None:
+        """Sweep at once, then at every tick, while the local sweeper is the one that makes the jobs."""
+        while True:
+            now, swept = self._clock(), True
+            if self._in_force.settings.sweeps:
+                swept = await sweep(now) is not None
+                if swept:
+                    self.at = now  # not before: one that hangs must be seen to be late
+            # from the tick just swept, not from the clock: a timer that fires a little early would skip one
+            tick = self._in_force.settings.local_sweep_tick_sec
+            following = (now // tick + 1) * tick
+            pause = following - self._clock()
+            await asyncio.sleep(max(pause if swept else min(pause, AGAIN_SECONDS), 0.0))

@@ -1,42 +1,74 @@
 """What we may still ask: call budgets that all replicas share through Redis."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from market_data.errors import StoreUnavailable
 from market_data.provider import Limit
+from market_data.route.share import Share
 from market_data.store.redis import reachable
 
+LOOK_SECONDS = 1.0
+"""How often it is looked whether Redis still knows of the calls that it was told."""
+REJOIN_SECONDS = 60.0
+"""After an outage a replica keeps to its share for so long: until all have told what they called meanwhile,
+and what one called that has died since is over, as far as limits a second or a minute go."""
+TELL_BATCH = 1000
+"""Calls that are told at once."""
 
-@cache
-def _script(name: str) -> str:
-    return files("market_data.route").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+class Others(Protocol):
+    """What a budget has to know of the replicas."""
+
+    known: tuple[str, ...]
+    out: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
     """One call that was spent; it counts from the end of its hold, or from when it is settled."""
 
+    provider: str
     keys: tuple[str, ...]
     member: str
+
+
+@dataclass(slots=True)
+class _Account:
+    """What this replica knows of one provider's budget."""
+
+    share: Share
+    limits: tuple[Limit, ...]
+    life: str = ""  # of Redis's windows, as they were last seen; "": not yet
+    joins_at: float | None = None  # when all will have told their calls; None: ours are not told yet
 
 
 class Budget:
     """Spends calls so that no stretch of a limit's length holds more than its calls, whoever makes them.
 
     The time is that of Redis, which all replicas share; `clock` (epoch seconds) stands in for it where a day
-    has to pass in a minute.
+    has to pass in a minute. While Redis is out, or has forgotten, each of the `others` keeps to a share that
+    is safe whatever they do; see Share.
     """
 
-    def __init__(self, redis: Redis, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, redis: Redis, clock: Callable[[], float] | None = None, others: Others | None = None
+    ) -> None:
         self._redis = redis
         self._clock = clock
-        self._spend = redis.register_script(_script("budget"))
-        self._settle = redis.register_script(_script("settle"))
+        self._others = others
+        self._accounts: dict[str, _Account] = {}
+        self._spend, self._settle, self._rejoin = (
+            redis.register_script(_script(name)) for name in ("budget", "settle", "rejoin")
+        )
 
     async def spend(self, provider: str, limits: Sequence[Limit], hold: float) -> Spent | float:
         """Spend one call of every limit, or none: what was spent, or the seconds until there is room.
@@ -44,21 +76,27 @@ class Budget:
         The provider may count a call as late as it answers. So it is held for `hold` seconds, the longest
         that it can take, until `settle` says that it is over; if we die meanwhile it has been spent too.
         """
-        spent = Spent(_keys(provider, limits), uuid4().hex)
+        spent = Spent(provider, _keys(provider, limits), uuid4().hex)
         if not limits:
             return spent
-        windows = [number for limit in limits for number in (limit.calls, limit.seconds * 1000)]
-        with reachable():
-            wait = await self._spend(
-                keys=spent.keys, args=[self._now(), spent.member, int(hold * 1000), *windows]
-            )
-        return float(wait) / 1000 if wait else spent
+        account = self._account(provider, tuple(limits))
+        wait = await self._shared(account, spent, hold)
+        if wait is None:
+            wait = await self._alone(account, spent, hold)
+        elif not wait:
+            account.share.note(spent.member, self._seconds() + hold, limits)
+        return wait or spent
 
     async def settle(self, spent: Spent) -> None:
-        """Note that a call is over."""
-        if spent.keys:
-            with reachable():
-                await self._settle(keys=spent.keys, args=[self._now(), spent.member])
+        """Note that a call is over; StoreUnavailable where only this replica knows it."""
+        if not spent.keys:
+            return
+        if (account := self._accounts.get(spent.provider)) is not None:
+            account.share.settle(spent.member, self._seconds())
+            if self._out:
+                return  # it is told when Redis is back
+        with reachable():
+            await self._settle(keys=spent.keys, args=[self._now(), spent.member])
 
     async def left(self, provider: str, limits: Sequence[Limit]) -> list[int]:
         """The calls left in each limit's window at this moment, in the order of the limits."""
@@ -71,15 +109,123 @@ class Budget:
                 used = await batch.execute()
         return [max(0, limit.calls - count) for limit, count in zip(limits, used, strict=True)]
 
+    async def watch(self) -> None:
+        """Look again and again whether Redis knows of our calls, and tell it if not; until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Tell Redis our calls wherever it may not know them. While it is out nothing is told."""
+        for provider, account in self._accounts.items():
+            if self._out:
+                return
+            try:
+                await self._looked(provider, account)
+            except StoreUnavailable:
+                account.joins_at = None
+                account.share.begin(self._seconds(), account.limits)
+
+    async def _looked(self, provider: str, account: _Account) -> None:
+        if account.share.alone and account.joins_at is None:
+            await self._tell(provider, account, account.share.calls)
+            account.joins_at = self._seconds() + REJOIN_SECONDS
+        elif account.life and await self._life(provider) != account.life:
+            self._lose(account)
+            await self._looked(provider, account)
+
+    async def _shared(self, account: _Account, spent: Spent, hold: float) -> float | None:
+        """Spend with the others: 0.0, or the seconds until there is room; None where that cannot be."""
+        joined = account.joins_at is not None and self._seconds() >= account.joins_at
+        if account.share.alone and joined:
+            account.share.end()
+            account.joins_at = None
+        if account.share.alone or self._out:
+            return None
+        windows = [number for limit in account.limits for number in (limit.calls, limit.seconds * 1000)]
+        args = [self._now(), spent.member, int(hold * 1000), account.life, uuid4().hex, *windows]
+        try:
+            with reachable():
+                wait, *life = await self._spend(keys=[_life(spent.provider), *spent.keys], args=args)
+        except StoreUnavailable:
+            return None
+        if int(wait) < 0:
+            self._lose(account)
+            await self.look()
+            return None
+        account.life = life[0].decode()
+        return float(wait) / 1000
+
+    async def _alone(self, account: _Account, spent: Spent, hold: float) -> float:
+        """Spend of our share: 0.0, or the seconds until there is room."""
+        now, replicas = self._seconds(), len(self._others.known) if self._others else 1
+        if not account.share.alone:
+            self._lose(account)
+        wait = account.share.wait(now, account.limits, replicas)
+        if not wait:
+            account.share.note(spent.member, now + hold, account.limits)
+            if account.joins_at is not None:
+                try:
+                    await self._tell(spent.provider, account, {spent.member: now + hold})
+                except StoreUnavailable:
+                    account.joins_at = None
+        return wait
+
+    def _lose(self, account: _Account) -> None:
+        account.share.begin(self._seconds(), account.limits)
+        account.joins_at = None
+
+    async def _tell(self, provider: str, account: _Account, calls: dict[str, float]) -> None:
+        """Tell Redis of calls; those that it knows it has once."""
+        keys = [_life(provider), *_keys(provider, account.limits)]
+        windows = [limit.seconds * 1000 for limit in account.limits]
+        told = list(calls.items())
+        for start in range(0, max(len(told), 1), TELL_BATCH):
+            pairs = [
+                word for member, at in told[start : start + TELL_BATCH] for word in (member, int(at * 1000))
+            ]
+            with reachable():
+                life = await self._rejoin(keys=keys, args=[uuid4().hex, *windows, *pairs])
+            account.life = life.decode()
+
+    async def _life(self, provider: str) -> str:
+        with reachable():
+            found = await self._redis.get(_life(provider))
+        return found.decode() if isinstance(found, bytes) else ""
+
+    def _account(self, provider: str, limits: tuple[Limit, ...]) -> _Account:
+        account = self._accounts.get(provider)
+        if account is None or account.limits != limits:  # a reload may have changed the plan
+            share = account.share if account else Share()
+            account = self._accounts[provider] = _Account(share, limits)
+        return account
+
+    @property
+    def _out(self) -> bool:
+        return self._others is not None and self._others.out
+
     async def _milliseconds(self) -> int:
         if self._clock is not None:
             return int(self._clock() * 1000)
         seconds, microseconds = await self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 
+    def _seconds(self) -> float:
+        """The time by our own clock: that of Redis, as far as the machines' clocks agree."""
+        return time.time() if self._clock is None else self._clock()
+
     def _now(self) -> int | str:
         """The time for a script; "" for that of Redis."""
         return "" if self._clock is None else int(self._clock() * 1000)
+
+
+@cache
+def _script(name: str) -> str:
+    return files("market_data.route").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _life(provider: str) -> str:
+    return f"market:budget:{{{provider}}}:life"
 
 
 def _keys(provider: str, limits: Sequence[Limit]) -> tuple[str, ...]:

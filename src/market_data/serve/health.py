@@ -52,13 +52,14 @@ class Alive(msgspec.Struct, frozen=True):
 async def health(parts: Given) -> Response[HealthAnswer]:
     """200 where the service can do its job, 503 where it cannot; with the state of each part.
 
-    It is "degraded" while no provider is in good health: what is stored can still be read.
+    It is "degraded" while no provider is in good health: what is stored can still be read; and while Redis is
+    out: then each replica collects its share within its share of the budgets, and nothing is streamed.
     """
     database, redis = await asyncio.gather(_database(parts), _redis(parts))
     collector, providers = _collector(parts), _providers(parts)
-    works = database.ok and redis.ok and collector.ok
+    works = database.ok and collector.ok
     answer = HealthAnswer(
-        status="down" if not works else "ok" if providers.ok else "degraded",
+        status="down" if not works else "ok" if providers.ok and redis.ok else "degraded",
         uptime_seconds=round(parts.clock() - parts.started_at, 1),
         database=database,
         redis=redis,
@@ -76,7 +77,9 @@ def live() -> Alive:
 
 @get("/health/ready", summary="Readiness", responses=can_fail(503))
 async def ready(parts: Given) -> Alive:
-    """200 while requests should be sent here; 503 where the database cannot be reached."""
+    """200 while requests should be sent here; 503 where the database cannot be reached, or it is stopping."""
+    if parts.loops.stopping:
+        raise StoreUnavailable("the service is stopping")
     if not (await _database(parts)).ok:
         raise StoreUnavailable("PostgreSQL cannot be reached, or has not been migrated")
     return Alive("ready")
@@ -104,7 +107,7 @@ async def _redis(parts: Parts) -> Part:
     async def look() -> Part:
         with reachable():
             await parts.redis.ping()
-        return Part(ok=True, detail={})
+        return Part(ok=True, detail={"replicas": float(len(parts.replicas.known))})
 
     return await _looked_at(look)
 
@@ -121,7 +124,7 @@ async def _looked_at(look: Callable[[], Awaitable[Part]]) -> Part:
 
 
 def _collector(parts: Parts) -> Part:
-    if not parts.settings.local_sweep_enabled:
+    if not parts.settings.sweeps or parts.replicas.out:  # there are no sweeps then
         return Part(ok=True, detail={"sweeping": False})
     swept_at, now = parts.swept_at(), parts.clock()
     allowed = parts.settings.local_sweep_tick_sec * LATE_TICKS

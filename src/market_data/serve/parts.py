@@ -11,13 +11,16 @@ from redis.asyncio import Redis
 
 from market_data.backfill.find import Finder
 from market_data.collect.fetch import Fetcher
+from market_data.collect.intake import Intake
 from market_data.errors import BadQuestion
 from market_data.events import Tell
+from market_data.loops import Loops
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.push.client import Desk
 from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.reload import Reload
+from market_data.replicas import Replicas
 from market_data.route.router import Router
 from market_data.settings import InForce, Settings
 from market_data.store import quotes, universe
@@ -34,10 +37,13 @@ class Parts:
     database: Database
     redis: Redis
     queue: Queue
+    replicas: Replicas
     router: Router
     hub: Hub
     fetcher: Fetcher
     finder: Finder
+    intake: Intake
+    loops: Loops
     tell: Tell
     clock: Callable[[], float]
     started_at: float

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -41,8 +41,14 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def answer(app: Litestar, sockets: Sockets, listener: socket.socket) -> None:
-    """Answer on `listener` until cancelled; then requests under way end, WebSockets are closed with 1012."""
+async def answer(
+    app: Litestar, sockets: Sockets, listener: socket.socket, finish_work: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer on `listener` until cancelled.
+
+    Then `finish_work` is awaited, while it still answers, if only that it is not ready; requests under way
+    end, and WebSockets are closed with 1012.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -60,6 +66,7 @@ async def answer(app: Litestar, sockets: Sockets, listener: socket.socket) -> No
     try:
         await asyncio.shield(serving)
     finally:
+        await finish_work()
         sockets.drain()
         server.should_exit = True
         await serving

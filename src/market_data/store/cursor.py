@@ -52,6 +52,12 @@ async def all_cursors(database: Database) -> dict[tuple[str, str], Cursor]:
     return {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
 
 
+async def of(database: Database, symbol: str, interval: Interval) -> Cursor | None:
+    """The farthest cursor of a series, whichever source was asked; None before it was first asked."""
+    row = await database.fetch_one(sql("cursor_of"), symbol, interval.value)
+    return Cursor(row["through"], row["asked_at"]) if row and row["through"] is not None else None
+
+
 async def find(database: Database, symbol: str, interval: str, source: str) -> "KnownCursor | None":
     """The cursor of a series at a source; None before it was first asked."""
     row = await database.fetch_one(sql("cursor_find"), symbol, interval, source)

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import cast
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
 from market_data.errors import StoreUnavailable
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 2.0
 """How long opening a connection may take."""
 ANSWER_SECONDS = 15.0
 """How long a command may take; longer than any read of ours blocks."""
@@ -27,6 +29,20 @@ def open_redis(url: str) -> Redis:
     return Redis.from_url(
         url, protocol=2, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
     )
+
+
+async def open_any(url: str) -> Redis:
+    """A client of `url`, one server or a node of a cluster; StoreUnavailable if it cannot be reached."""
+    client = open_redis(url)
+    with reachable():
+        found = await client.info("cluster")
+    if not found.get("cluster_enabled"):
+        return client
+    await client.aclose()
+    cluster = RedisCluster.from_url(
+        url, protocol=2, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+    )
+    return cast(Redis, cluster)  # it has the same commands, and takes each to the node of its keys
 
 
 def entries(reply: object) -> list[Entry]:

@@ -1,0 +1,112 @@
+"""What one fetched series costs: CPU of the service's thread, from the job to the committed bar.
+
+    python benchmarks/fetch_cost.py [SYMBOLS]
+
+The simulator is a process of its own. Each round queues one job for each symbol whose answer holds five bars
+that are known and one that is new, as a live fetch's does, and waits until all are done. The CPU is that of
+the thread that runs the event loop; what PostgreSQL, Valkey and the simulator use is not in it. The goal is
+500 µs a series.
+"""
+
+import asyncio
+import itertools
+import statistics
+import string
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from market_data.cli.child import running_simulator
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.providers import discover
+from market_data.queue import Job
+from market_data.serve.parts import Parts
+from market_data.settings import Configuration, read
+from market_data.store import universe
+from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
+from market_data.telemetry import logs
+from market_data.wiring import Stores, service
+
+OPENS = 1_762_180_200 + 3600
+"""14:30 UTC of 3 November 2025, when New York opens."""
+ROUNDS = 6
+GOAL = 500
+
+
+def job(symbol: str, number: int, now: float) -> Job:
+    """The live fetch after minute `number` of the session: five known bars and a new one."""
+    start = OPENS + number * 60
+    return Job(
+        symbol=symbol,
+        exchange="NYSE",
+        asset_type=AssetType.EQUITY,
+        tier=Tier.T0,
+        capability=Capability.BARS_1M,
+        start=start,
+        end=start + 6 * 60,
+        made_at=now,
+        expires_at=now + 600,
+    )
+
+
+async def fetched(parts: Parts, symbols: list[str], number: int) -> tuple[float, float]:
+    """The CPU and the wall clock's time of one round, in µs a series."""
+    now = parts.clock()
+    cpu, wall = time.thread_time(), time.perf_counter()
+    made = await parts.queue.emit([job(one, number, now) for one in symbols])
+    assert made == len(symbols), made
+    while (await parts.queue.depth())[Tier.T0]:  # noqa: ASYNC110 - Redis tells nobody
+        await asyncio.sleep(0.05)
+    each = 1e6 / len(symbols)
+    return (time.thread_time() - cpu) * each, (time.perf_counter() - wall) * each
+
+
+async def measure(at: Stores, count: int) -> None:
+    letters = itertools.islice(itertools.product(string.ascii_uppercase, repeat=3), count)
+    members = [Instrument("X" + "".join(one), "NYSE", AssetType.EQUITY, Tier.T0) for one in letters]
+    symbols = [one.symbol for one in members]
+    async with AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(running_simulator(seed=1))
+        configuration = settings(simulator.base_urls["finnhub"])
+        parts = await stack.enter_async_context(service(configuration, at))
+        await universe.put(parts.database, members)
+        figures = [await fetched(parts, symbols, number) for number in range(ROUNDS)]
+        (row,) = await parts.database.fetch("SELECT count(*) AS bars FROM candles_intraday")
+    assert row["bars"] == count * (ROUNDS + 5), row["bars"]
+    cpu, wall = (statistics.median(column) for column in zip(*figures[1:], strict=True))
+    print(f"{count} series a round: {cpu:.0f} µs CPU a series, {wall:.0f} µs on the clock")
+    print(f"CPU / goal: {cpu / GOAL:.2f} (goal: less than 1)")
+
+
+def settings(base_url: str) -> Configuration:
+    others = ",".join(one for one in discover() if one != "finnhub")
+    return read(
+        {
+            "FINNHUB_BASE_URL": base_url,
+            "FINNHUB_API_KEY": "hunter2",
+            "FINNHUB_LIMITS": "100000/1,1000000/60",
+            "PROVIDERS_DISABLED": others,
+            "LOCAL_SWEEP_ENABLED": "false",
+        },
+        dotenv=None,
+    )
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    logs.set_up("ERROR", "text")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(Path(folder) / "postgres") as postgres,
+        EmbeddedValkey(Path(folder) / "valkey") as valkey,
+    ):
+        uvloop.run(measure(Stores(postgres.url, valkey.url), count))
+
+
+if __name__ == "__main__":
+    main()
