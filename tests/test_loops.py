@@ -46,9 +46,9 @@ async def test_work_ends_first_and_what_serves_goes_on_until_the_end() -> None:
     loops = Loops({"work": lambda: loop("work")}, {"serve": lambda: loop("serve")}, lambda _: None)
     loops.start()
     await asyncio.sleep(0)
-    assert not loops.stopping
+    before = loops.stopping
     await loops.finish_work()
-    assert loops.stopping
+    assert (before, loops.stopping) == (False, True)
     assert ended == ["work"]
     await loops.stop()
     assert ended == ["work", "serve"]

@@ -9,8 +9,9 @@ from shutil import rmtree
 
 import pytest
 
+from market_data.collect.sweep import Sweeper
 from market_data.market.instrument import AssetType, Instrument, Tier
-from market_data.queue import group
+from market_data.queue import Job, group
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedValkey
 from market_data.wiring import Stores
@@ -89,9 +90,7 @@ async def test_what_a_dead_replica_had_claimed_is_done_by_another(
     pytest.fail("a job is left")
 
 
-async def _due(served: Served) -> tuple[object, list[object]]:
-    from market_data.collect.sweep import Sweeper  # noqa: PLC0415
-
+async def _due(served: Served) -> tuple[object, list[Job]]:
     parts = served.parts
     return await Sweeper(parts.database, parts.queue, parts.router.roster, parts.tell).due(served.clock())
 

@@ -1,4 +1,4 @@
-"""Jobs from outside: what a coordinator writes to the stream `market:jobs`; see docs/coordinator.md."""
+"""Jobs from outside: what a coordinator writes to the stream `market:jobs`; see docs/replicas.md."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

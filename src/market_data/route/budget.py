@@ -28,8 +28,13 @@ TELL_BATCH = 1000
 class Others(Protocol):
     """What a budget has to know of the replicas."""
 
-    known: tuple[str, ...]
-    out: bool
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Their names, ours too."""
+
+    @property
+    def out(self) -> bool:
+        """Whether Redis cannot be reached at present."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import cast
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from market_data.errors import StoreUnavailable
 
@@ -57,7 +57,7 @@ class reachable(AbstractContextManager[None]):  # noqa: N801 - reads as a statem
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, RedisError | OSError):
+        if isinstance(error, RedisError | RedisClusterException | OSError):
             raise StoreUnavailable(f"Redis cannot be reached: {type(error).__name__}") from error
         task = asyncio.current_task()
         if error is None and task is not None and task.cancelling():

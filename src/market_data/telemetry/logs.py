@@ -75,6 +75,8 @@ def tell(event: Event) -> None:
     if level < _least:  # most are: at a bar's pace, making a logger and the fields would cost
         return
     fields = {name: value for name, value in asdict(event).items() if value != ""}
+    if isinstance(event, Published):  # one number a bar
+        fields["ages"] = len(event.ages)
     if "milliseconds" in fields:
         fields["milliseconds"] = round(fields["milliseconds"], 1)
     structlog.get_logger().log(level, text, **fields)
