@@ -140,6 +140,7 @@ async def running(folder: Path, count: int) -> AsyncIterator[Field]:
             async with open_database(postgres.url, 2) as database:
                 await migrate(database)
                 await universe.put(database, members(count))
+                await database.run("UPDATE symbol_universe SET listed = $1::timestamptz", moment(today()))
             settings = environment(postgres.url, valkey.url, simulator)
             replicas += [Replica(settings, folder / f"drill{number}.log") for number in range(REPLICAS)]
             keeping += [asyncio.create_task(one.keep()) for one in replicas]
@@ -164,8 +165,8 @@ async def first_collected(field: Field, database: Database) -> None:
     """Wait until every series has all of today: what comes from then on is to be on time."""
     async with asyncio.timeout(START_SECONDS + PATIENCE_SECONDS):
         while True:
-            today = Span(field.instruments[0].listed or 0, int(time.time()))
-            if not await lacking(database, field.instruments, today):
+            so_far = Span(field.instruments[0].listed or 0, int(time.time()))
+            if not await lacking(database, field.instruments, so_far):
                 return
             await asyncio.sleep(1.0)
 
