@@ -45,10 +45,12 @@ PATIENCE_SECONDS = 180.0
 def members(count: int) -> list[Instrument]:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     names = [f"Z{a}{b}-USD" for a in letters for b in letters][:count]
-    today = (
-        int(time.time()) // 86_400 * 86_400
-    )  # no history is missing: each call that is counted is about now
-    return [Instrument(name, "CRYPTO", AssetType.CRYPTO, Tier.T0, listed=today) for name in names]
+    return [Instrument(name, "CRYPTO", AssetType.CRYPTO, Tier.T0, listed=today()) for name in names]
+
+
+def today() -> int:
+    """Since when they are listed: no history is missing, and each call that is counted is about now."""
+    return int(time.time()) // 86_400 * 86_400
 
 
 def environment(database: str, redis: str, simulator: Running) -> dict[str, str]:
