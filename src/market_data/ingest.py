@@ -148,4 +148,7 @@ def _completeness(delivery: Delivery, good: Bars, final_before: int) -> float | 
     if final_before <= delivery.span.start:
         return None
     expected = delivery.hours.regular.labels(Span(delivery.span.start, final_before), delivery.interval)
-    return float(np.isin(expected, good.ts).mean()) if len(expected) else None
+    if not len(expected):
+        return None
+    place = np.minimum(np.searchsorted(good.ts, expected), len(good) - 1)  # both are in order
+    return float((good.ts[place] == expected).mean()) if len(good) else 0.0

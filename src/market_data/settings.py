@@ -108,7 +108,7 @@ class Settings(BaseModel):
     )
     local_sweep_enabled: bool = Field(True, description="Whether the local sweeper emits fetch jobs.")
     local_sweep_tick_sec: float = Field(30.0, ge=0.2, le=3600, description="Seconds between sweeps.")
-    fetch_concurrency: int = Field(8, ge=1, le=256, description="Fetch jobs under way at once.")
+    fetch_concurrency: int = Field(32, ge=1, le=256, description="Fetch jobs under way at once.")
     fetch_deadline_sec: float = Field(30.0, ge=1, le=600, description="Seconds for one job, all providers.")
     call_timeout_sec: float = Field(10.0, ge=0.1, le=120, description="Seconds for one call to a provider.")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -19,6 +19,7 @@ from market_data.queue import Claimed, Job, Queue
 from market_data.store import quotes
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
+from market_data.together import Together
 
 MOST_WAITING = 1000
 """Jobs that nobody could serve and that are remembered; past it the oldest is forgotten."""
@@ -30,6 +31,10 @@ STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops; then they are handed back."""
 BEAT_SECONDS = 2.0
 """How often jobs under way are shown to be alive: several times before others would take them over."""
+DONE_SECONDS = 0.02
+"""How long jobs that are done are collected, to be ended at once."""
+MOST_AT_ONCE = 200
+"""Jobs that are ended at once."""
 OUTAGE_SECONDS = 1.0
 """How long a job waits that could not be written, before it is handed back: others would meet the same."""
 
@@ -69,7 +74,11 @@ class Fetcher:
         self._clock = clock
         self.waiting: OrderedDict[str, Waiting] = OrderedDict()
         """By key the jobs that no provider could serve the last time, oldest first."""
+        self._done: Together[Claimed, None] = Together(
+            self._all_done, seconds=DONE_SECONDS, most=MOST_AT_ONCE
+        )
         self._running: dict[asyncio.Task[None], Claimed] = {}
+        self._ending: dict[asyncio.Task[None], Claimed] = {}
         self._quiet: OrderedDict[str, float] = OrderedDict()  # by key, until when one empty answer is enough
 
     async def work(self) -> None:
@@ -104,7 +113,7 @@ class Fetcher:
         """Show that what is under way here is alive, and take over what is not alive elsewhere."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            lost = await self._queue.beat(list(self._running.values()))
+            lost = await self._queue.beat([*self._running.values(), *self._ending.values()])
             for task, claimed in list(self._running.items()):
                 if claimed in lost:  # somebody has taken it over while we stood still
                     task.cancel()
@@ -113,25 +122,30 @@ class Fetcher:
                 await self._start(await self._queue.take_over(room))
 
     async def _stop(self) -> None:
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=STOP_SECONDS)
-        left = [self._running[task] for task in late]
-        for task in late:
-            task.cancel()
-        if left:
-            await asyncio.wait(late)
-            await self._ended(self._queue.give_back(*left))
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=STOP_SECONDS)
+            left = [self._running[task] for task in late]
+            for task in late:
+                task.cancel()
+            if left:
+                await asyncio.wait(late)
+                await self._ended(self._queue.give_back(*left))
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=STOP_SECONDS)
 
     async def _do(self, claimed: Claimed) -> None:
         outcome, detail = await self.do(claimed.job)
         if outcome == "handed back":
             await asyncio.sleep(OUTAGE_SECONDS)
-            await self._ended(self._queue.give_back(claimed))
+            ending = self._queue.give_back(claimed)
         elif outcome == "failed":
-            await self._ended(self._queue.bury(claimed, detail))
+            ending = self._queue.bury(claimed, detail)
         else:
-            await self._ended(self._queue.done(claimed))
+            ending = self._done(claimed)
+        # beside the next job: it has only to be noted
+        task = asyncio.create_task(self._ended(ending))
+        self._ending[task] = claimed
+        task.add_done_callback(self._ending.pop)
 
     async def do(self, job: Job) -> tuple[str, str]:
         """Do a job, tell how it ended, and return that: the outcome of JobFinished and what was wrong."""
@@ -152,6 +166,10 @@ class Fetcher:
         elapsed = (perf_counter() - started) * 1000
         self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
         return outcome, detail
+
+    async def _all_done(self, claimed: Sequence[Claimed]) -> list[None]:
+        await self._queue.done(*claimed)
+        return [None] * len(claimed)
 
     async def _ended(self, ending: Awaitable[None]) -> None:
         try:

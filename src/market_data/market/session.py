@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 
@@ -78,9 +79,17 @@ class SessionGrid:
         if interval is Interval.D1:
             first, last = np.searchsorted(self.days, (span.start, span.end))
             return self.days[first:last].copy()
-        pieces = [np.arange(one.start, one.end, interval.seconds) for one in self.sessions(span)]
-        labels = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
-        return labels[(labels >= span.start) & (labels < span.end)].astype(np.int64, copy=False)
+        step = interval.seconds
+        pieces = [
+            np.arange(
+                one.start + max(-(-(span.start - one.start) // step), 0) * step,
+                min(one.end, span.end),
+                step,
+                dtype=np.int64,
+            )
+            for one in self.sessions(span)
+        ]
+        return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
 
     def last_labels(self, before: float, interval: Interval, count: int) -> Times:
         """The newest `count` labels before `before`, in order; fewer at the start of the calendar."""
@@ -91,8 +100,10 @@ class SessionGrid:
         index = bisect_left(self._opens, before) - 1
         have = 0
         while index >= 0 and have < count:
-            labels = np.arange(self._opens[index], self._closes[index], interval.seconds, dtype=np.int64)
-            found.append(labels[labels < before])
+            opens, step = self._opens[index], interval.seconds
+            labels = max(ceil((min(self._closes[index], before) - opens) / step), 0)
+            first = opens + max(labels - (count - have), 0) * step
+            found.append(np.arange(first, opens + labels * step, step, dtype=np.int64))
             have += len(found[-1])
             index -= 1
         return np.concatenate(found[::-1])[-count:] if found else np.empty(0, np.int64)

@@ -15,6 +15,7 @@ from market_data.errors import StoreUnavailable
 from market_data.provider import Limit
 from market_data.route.share import Share
 from market_data.store.redis import reachable
+from market_data.together import Together
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether Redis still knows of the calls that it was told."""
@@ -23,6 +24,13 @@ REJOIN_SECONDS = 60.0
 and what one called that has died since is over, as far as limits a second or a minute go."""
 TELL_BATCH = 1000
 """Calls that are told at once."""
+SPEND_SECONDS = 0.001
+SETTLE_SECONDS = 0.02
+"""How long calls of a provider are collected that are spent, or settled, at once: each is then cheap."""
+MOST_AT_ONCE = 200
+"""Calls that are spent, or settled, at once."""
+SOON = 0.05
+"""Seconds to wait, where others of the same moment got the last room: how long is known at the next try."""
 
 
 class Others(Protocol):
@@ -48,10 +56,13 @@ class Spent:
 
 @dataclass(slots=True)
 class _Account:
-    """What this replica knows of one provider's budget."""
+    """What this replica knows of one provider's budget, and its calls of this moment."""
 
+    provider: str
     share: Share
     limits: tuple[Limit, ...]
+    spend: Together[tuple[Spent, float], float | None]
+    settle: Together[Spent, None]
     life: str = ""  # of Redis's windows, as they were last seen; "": not yet
     joins_at: float | None = None  # when all will have told their calls; None: ours are not told yet
 
@@ -85,7 +96,7 @@ class Budget:
         if not limits:
             return spent
         account = self._account(provider, tuple(limits))
-        wait = await self._shared(account, spent, hold)
+        wait = None if self._is_alone(account) else await account.spend((spent, hold))
         if wait is None:
             wait = await self._alone(account, spent, hold)
         elif not wait:
@@ -94,14 +105,12 @@ class Budget:
 
     async def settle(self, spent: Spent) -> None:
         """Note that a call is over; StoreUnavailable where only this replica knows it."""
-        if not spent.keys:
+        account = self._accounts.get(spent.provider)
+        if not spent.keys or account is None:
             return
-        if (account := self._accounts.get(spent.provider)) is not None:
-            account.share.settle(spent.member, self._seconds())
-            if self._out:
-                return  # it is told when Redis is back
-        with reachable():
-            await self._settle(keys=spent.keys, args=[self._now(), spent.member])
+        account.share.settle(spent.member, self._seconds())
+        if not self._out:  # else it is told when Redis is back
+            await account.settle(spent)
 
     async def left(self, provider: str, limits: Sequence[Limit]) -> list[int]:
         """The calls left in each limit's window at this moment, in the order of the limits."""
@@ -139,27 +148,39 @@ class Budget:
             self._lose(account)
             await self._looked(provider, account)
 
-    async def _shared(self, account: _Account, spent: Spent, hold: float) -> float | None:
-        """Spend with the others: 0.0, or the seconds until there is room; None where that cannot be."""
-        joined = account.joins_at is not None and self._seconds() >= account.joins_at
-        if account.share.alone and joined:
+    def _is_alone(self, account: _Account) -> bool:
+        """Whether this replica keeps to its share; it joins the others when all have told their calls."""
+        if account.share.alone and account.joins_at is not None and self._seconds() >= account.joins_at:
             account.share.end()
             account.joins_at = None
-        if account.share.alone or self._out:
-            return None
+        return account.share.alone or self._out
+
+    async def _shared(self, account: _Account, wanted: Sequence[tuple[Spent, float]]) -> list[float | None]:
+        """Spend with the others: of each 0.0, or seconds until there is room; None where that cannot be."""
         windows = [number for limit in account.limits for number in (limit.calls, limit.seconds * 1000)]
-        args = [self._now(), spent.member, int(hold * 1000), account.life, uuid4().hex, *windows]
+        calls = [word for spent, hold in wanted for word in (spent.member, int(hold * 1000))]
         try:
             with reachable():
-                wait, *life = await self._spend(keys=[_life(spent.provider), *spent.keys], args=args)
+                spent, *rest = await self._spend(
+                    keys=[_life(account.provider), *_keys(account.provider, account.limits)],
+                    args=[self._now(), account.life, uuid4().hex, *windows, *calls],
+                )
         except StoreUnavailable:
-            return None
-        if int(wait) < 0:
+            return [None] * len(wanted)
+        if int(spent) < 0:
             self._lose(account)
             await self.look()
-            return None
-        account.life = life[0].decode()
-        return float(wait) / 1000
+            return [None] * len(wanted)
+        wait, life = rest
+        account.life = life.decode()
+        later = max(float(wait) / 1000, 0.001 if wait else SOON)
+        return [0.0 if place < int(spent) else later for place in range(len(wanted))]
+
+    async def _settled(self, account: _Account, over: Sequence[Spent]) -> list[None]:
+        keys = _keys(account.provider, account.limits)
+        with reachable():
+            await self._settle(keys=keys, args=[self._now(), *(one.member for one in over)])
+        return [None] * len(over)
 
     async def _alone(self, account: _Account, spent: Spent, hold: float) -> float:
         """Spend of our share: 0.0, or the seconds until there is room."""
@@ -201,8 +222,21 @@ class Budget:
     def _account(self, provider: str, limits: tuple[Limit, ...]) -> _Account:
         account = self._accounts.get(provider)
         if account is None or account.limits != limits:  # a reload may have changed the plan
-            share = account.share if account else Share()
-            account = self._accounts[provider] = _Account(share, limits)
+
+            async def spend(wanted: Sequence[tuple[Spent, float]]) -> list[float | None]:
+                return await self._shared(made, wanted)
+
+            async def settle(over: Sequence[Spent]) -> list[None]:
+                return await self._settled(made, over)
+
+            made = self._accounts[provider] = _Account(
+                provider,
+                account.share if account else Share(),
+                limits,
+                Together(spend, seconds=SPEND_SECONDS, most=MOST_AT_ONCE),
+                Together(settle, seconds=SETTLE_SECONDS, most=MOST_AT_ONCE),
+            )
+            account = made
         return account
 
     @property

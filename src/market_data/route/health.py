@@ -13,7 +13,13 @@ WINDOW_SECONDS = 300.0
 """How long an answer counts: a provider that nobody asked since is trusted again, and so found out again."""
 SLOWEST_MS = 5000.0
 """Latency (p95) at which the latency part of the score is 0."""
-WEIGHTS = {"breaker": 0.45, "latency": 0.25, "errors": 0.20, "completeness": 0.10}
+_BREAKER, _LATENCY, _ERRORS, _COMPLETENESS = 0.45, 0.25, 0.20, 0.10
+WEIGHTS = {
+    "breaker": _BREAKER,
+    "latency": _LATENCY,
+    "errors": _ERRORS,
+    "completeness": _COMPLETENESS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,12 @@ class Score:
     @property
     def value(self) -> float:
         """The weighted sum, 0 to 1."""
-        return sum(weight * float(getattr(self, part)) for part, weight in WEIGHTS.items())
+        return (
+            _BREAKER * self.breaker
+            + _LATENCY * self.latency
+            + _ERRORS * self.errors
+            + _COMPLETENESS * self.completeness
+        )
 
     @property
     def merit(self) -> float:

@@ -6,7 +6,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
 from market_data.provider import Account, Provider, Query
-from market_data.route.breaker import Thresholds
+from market_data.route.breaker import State, Thresholds
 from market_data.route.rank import Candidate, Ranking, rank
 from market_data.route.standing import Standing, told
 from market_data.settings import InForce, Settings
@@ -116,12 +116,15 @@ class Roster:
 
     def _candidate(self, name: str, query: Query) -> Candidate:
         standing, now, capability = self.standings[name], self._clock(), query.capability
+        reach = self.providers[name].facts.reach.get(capability)
+        if reach is None:  # whatever its standing
+            return Candidate(name, None, State.CLOSED, 1.0, 1.0)
         disabled = self.disabled(name)
         cordon = None if disabled else standing.cordon(query, now)
         score = standing.score_of(capability, now)
         return Candidate(
             name=name,
-            reach=self.providers[name].facts.reach.get(capability),
+            reach=reach,
             state=standing.state_of(capability, now),
             score=score.value,
             merit=score.merit,

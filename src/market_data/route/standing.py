@@ -58,7 +58,10 @@ class Standing:
 
     def track(self, capability: Capability) -> Track:
         """The track of a capability; a new one is trusted."""
-        return self.tracks.setdefault(capability, Track())
+        found = self.tracks.get(capability)
+        if found is None:
+            found = self.tracks[capability] = Track()
+        return found
 
     def state(self, now: float) -> State:
         """The worst state of what it has been asked for; OPEN while its key is refused."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -134,51 +134,56 @@ class Metrics:
         """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
-    @singledispatchmethod
     def tell(self, event: Event) -> None:
         """Count an event; most events move no metric."""
+        count = _COUNTED.get(type(event))
+        if count is not None:
+            count(self, event)
 
-    @tell.register
-    def _(self, event: ProviderAsked) -> None:
+    def _provider_asked(self, event: ProviderAsked) -> None:
         self.counter("provider_selected_total", event.capability, event.provider).inc()
         if event.code != "ok":
             self.counter("provider_errors_total", event.provider, event.endpoint, event.code).inc()
         self.histogram("provider_latency_ms", event.provider, event.endpoint).observe(event.milliseconds)
 
-    @tell.register
-    def _(self, event: BarsWritten) -> None:
+    def _bars_written(self, event: BarsWritten) -> None:
         self.histogram("write_batch_ms").observe(event.milliseconds)
         self.counter("bars_written_total", event.interval, event.source).inc(event.changed)
         if event.rejected:
             self.counter("bars_rejected_total", event.interval, event.source).inc(event.rejected)
 
-    @tell.register
-    def _(self, event: JobFinished) -> None:
+    def _job_finished(self, event: JobFinished) -> None:
         if event.outcome == "done":
             self.counter("jobs_processed_total", event.type, event.provider).inc()
 
-    @tell.register
-    def _(self, event: Published) -> None:
+    def _published(self, event: Published) -> None:
         if event.clients:
             latency = self.histogram("ws_publish_latency_ms")
             for age in event.ages:
                 latency.observe(age)
 
-    @tell.register
-    def _(self, event: GapsFound) -> None:
+    def _gaps_found(self, event: GapsFound) -> None:
         self.counter("gaps_found_total", event.interval).inc(event.count)
 
-    @tell.register
-    def _(self, event: BackfillsQueued) -> None:
+    def _backfills_queued(self, event: BackfillsQueued) -> None:
         self.counter("backfill_jobs_enqueued_total", event.tier).inc(event.count)
 
-    @tell.register
-    def _(self, event: BackfillEnded) -> None:
+    def _backfill_ended(self, event: BackfillEnded) -> None:
         self.counter("backfill_jobs_completed_total", event.tier, event.status).inc()
 
-    @tell.register
-    def _(self, event: MessagesDropped) -> None:
+    def _messages_dropped(self, event: MessagesDropped) -> None:
         self.counter("ws_dropped_messages_total").inc(event.count)
 
 
+_COUNTED: dict[type[Event], Callable[[Metrics, Any], None]] = {
+    ProviderAsked: Metrics._provider_asked,
+    BarsWritten: Metrics._bars_written,
+    JobFinished: Metrics._job_finished,
+    Published: Metrics._published,
+    GapsFound: Metrics._gaps_found,
+    BackfillsQueued: Metrics._backfills_queued,
+    BackfillEnded: Metrics._backfill_ended,
+    MessagesDropped: Metrics._messages_dropped,
+}
+"""By the kind of event, what counts it; a table, since it is looked into several times a bar."""
 METRIC_LABELS = {one.name: one.labels for one in METRICS}
