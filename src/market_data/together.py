@@ -16,7 +16,7 @@ class Together(Generic[Item, Result]):
     """
 
     def __init__(
-        self, do: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, seconds: float, most: int
+        self, do: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], *, most: int, seconds: float = 0.0
     ) -> None:
         self._do = do
         self._seconds = seconds

@@ -17,6 +17,7 @@ from market_data.events import (
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
+    Coordinated,
     Event,
     GapsFound,
     JobDropped,
@@ -25,8 +26,10 @@ from market_data.events import (
     MessagesDropped,
     ProviderAsked,
     Published,
+    RedisOut,
     Skipped,
     Swept,
+    Unpublished,
 )
 from market_data.telemetry import logs
 
@@ -51,11 +54,18 @@ LINES: list[tuple[Event, str, str]] = [
     (finished("expired"), "debug", "Data collector job finished"),
     (finished("failed"), "error", "Data collector job finished"),
     (
-        JobDropped("market:fetch:{T0} 1-0", "truncated"),
+        JobDropped("{market:fetch}:T0 1-0", "truncated"),
         "error",
-        "Data collector dropped an entry that is no job",
+        "A job became a dead letter",
     ),
     (Swept(10, 5, 3.0), "info", "Data collector swept"),
+    (Coordinated(3, 2, 1), "info", "Coordinator sent jobs"),
+    (
+        Unpublished("AAPL", "1m", 2, "Redis cannot be reached"),
+        "warning",
+        "Bars were written that could not be published yet",
+    ),
+    (RedisOut(True, 3), "warning", "Redis went out, or came back"),
     (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
     (Published(2, (0.5, 1.5)), "debug", "Bars published"),
     (GapsFound("1m", 3), "debug", "Gaps found"),

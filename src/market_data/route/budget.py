@@ -24,9 +24,6 @@ REJOIN_SECONDS = 60.0
 and what one called that has died since is over, as far as limits a second or a minute go."""
 TELL_BATCH = 1000
 """Calls that are told at once."""
-SPEND_SECONDS = 0.001
-SETTLE_SECONDS = 0.02
-"""How long calls of a provider are collected that are spent, or settled, at once: each is then cheap."""
 MOST_AT_ONCE = 200
 """Calls that are spent, or settled, at once."""
 SOON = 0.05
@@ -233,8 +230,8 @@ class Budget:
                 provider,
                 account.share if account else Share(),
                 limits,
-                Together(spend, seconds=SPEND_SECONDS, most=MOST_AT_ONCE),
-                Together(settle, seconds=SETTLE_SECONDS, most=MOST_AT_ONCE),
+                Together(spend, most=MOST_AT_ONCE),
+                Together(settle, most=MOST_AT_ONCE),
             )
             account = made
         return account

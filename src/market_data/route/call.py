@@ -1,6 +1,5 @@
 """Asks one provider: spends its budget, sends, reads, and notes how it went."""
 
-import asyncio
 import math
 from collections.abc import Callable
 from time import perf_counter
@@ -50,7 +49,6 @@ class Caller:
         self._budget = budget
         self._tell = tell
         self._clock = clock
-        self._settling: set[asyncio.Task[None]] = set()
 
     async def budget_left(self, name: str) -> list[int]:
         """The calls left of each of the account's limits at this moment, in their order."""
@@ -93,17 +91,11 @@ class Caller:
             ):
                 raise OutOfTime from None  # its call stays held: it may still arrive
             self._note(name, query, _redacted(fault, account), started)
-            self._over(spent)
+            await self._settle(spent)
             raise fault from None
         self._note(name, query, None, started)
-        self._over(spent)
+        await self._settle(spent)
         return answer
-
-    def _over(self, spent: Spent) -> None:
-        """Note that a call is over, beside what is done with its answer."""
-        settling = asyncio.create_task(self._settle(spent))
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
 
     async def _settle(self, spent: Spent) -> None:
         try:
