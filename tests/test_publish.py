@@ -13,10 +13,10 @@ from market_data import publish as publish_module
 from market_data.market.bar import Adjustment, Bars, VolumeScope
 from market_data.market.interval import Interval
 from market_data.publish import Publisher
-from market_data.store import bars, heads
-from market_data.store.bars import Change, Told
+from market_data.store import heads, write
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
+from market_data.store.write import Change, Told
 from market_data.stream import KEPT, Series, Stream, stamp
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ class Way:
             partial=np.zeros(count, np.bool_),
         )
         async with self.database.transaction() as connection:
-            return await bars.write(connection, told)
+            return await write.write(connection, told)
 
     async def published(self, series: Series = AAPL) -> list[tuple[int, float]]:
         """When what was published of a series was learned, and its closes."""

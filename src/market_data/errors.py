@@ -10,6 +10,7 @@ MarketDataError
     Refused          … cordon it, alert                   (401, 403: key, plan)
   NoProvider       nobody left: the job waits (carries the ranking and each answer)
   StoreUnavailable the job waits; nothing is acknowledged
+    Interrupted      … unless the same goes through when it is done again at once
   BadQuestion      the caller's fault: 4xx with a problem document
   BadConfig        refuse to start, or refuse the reload
 """
@@ -96,6 +97,10 @@ class NoProvider(MarketDataError):
 
 class StoreUnavailable(MarketDataError):
     """The database or Redis cannot be reached."""
+
+
+class Interrupted(StoreUnavailable):
+    """The connection was lost, or another transaction was in the way; nothing that was asked is known to be."""
 
 
 class BadQuestion(MarketDataError):

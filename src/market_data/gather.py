@@ -43,8 +43,11 @@ class Gather:
         hint: str | None = None,
         without: Iterable[str] = (),
         trust_empty: bool = False,
+        rows: int | None = None,
     ) -> Gathered:
         """Ask for the bars of `query` within so many seconds, write and publish them.
+
+        `rows` is how many are written at once, at most; LIVE_BATCH_SIZE if nothing else is said.
 
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
@@ -63,6 +66,7 @@ class Gather:
                 reach=answered.reach,
                 bars=answered.answer,
                 asked_at=answered.asked_at,
+                rows=rows or self.router.settings.live_batch_size,
             )
         )
         # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name

@@ -1,25 +1,35 @@
 """The one way in for bars: judge, write, publish."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import numpy as np
 
 from market_data.calendar import MarketHours
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
-from market_data.market.bar import Bars, KnownBar, Mask, Times
+from market_data.market.bar import Bars, Mask, Times
 from market_data.market.interval import Interval
 from market_data.market.quality import Verdict, judge
 from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher
-from market_data.store import bars as bars_table
-from market_data.store import cursor
-from market_data.store.bars import Change, Told
+from market_data.store import write
 from market_data.store.connect import Database
+from market_data.store.cursor import Mark
+from market_data.store.write import Change, Told
 from market_data.stream import Series
+
+LIVE_ROWS = 500
+"""Bars of one write where nobody says otherwise: LIVE_BATCH_SIZE's default."""
+
+
+OUTAGE_SECONDS = 300.0
+"""How long a delivery waits for the database. Of fetch jobs at most FETCH_CONCURRENCY wait at once."""
+AGAIN_SECONDS = 1.0
+"""How often it is tried meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +44,14 @@ class Delivery:
     reach: Reach
     bars: Bars
     asked_at: float  # epoch seconds
+    rows: int = LIVE_ROWS  # written at once, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What came of a delivery: the bars that are new or changed, and the share of those expected."""
 
-    changed: list[KnownBar]
+    changed: int  # bars that are new or changed
     rejected: int
     completeness: float | None  # None: the calendar expected none
 
@@ -59,62 +70,78 @@ class Ingest:
     async def __call__(self, delivery: Delivery) -> Ingested:
         """Take one delivery in.
 
-        Raises StoreUnavailable if it could not be written: then nothing is. What could not be published is
-        published later, by whoever writes the series next, or repairs.
+        While the database is out it waits, OUTAGE_SECONDS at most. Raises StoreUnavailable if it could not be
+        written: then nothing is. What could not be published is published later, by whoever writes the series
+        next, or repairs.
         """
         now = self._clock()
         verdict = _judged(delivery, now)
         final_before = _final_before(delivery)
-        partial = _ends(delivery, verdict.good) + delivery.reach.delay > delivery.asked_at
-        started = perf_counter()
-        change = await self._write(delivery, verdict, partial, final_before, now)
-        elapsed = (perf_counter() - started) * 1000
-        self._tell(  # now, not at the end: it is written even if it cannot be published
+        changed = 0
+        for told in _writes(delivery, verdict, final_before, now):
+            started = perf_counter()
+            change = await self._kept(told)
+            self._told(delivery, told, change, (perf_counter() - started) * 1000)
+            try:
+                await self._publish(Series(delivery.symbol, delivery.interval), change)
+            except StoreUnavailable as error:
+                self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
+            changed += len(change)
+        return Ingested(changed, len(verdict.rejected), _completeness(delivery, verdict.good, final_before))
+
+    async def _kept(self, told: Told) -> Change:
+        """Write, as soon as the database is there: what a provider gave is not asked for again."""
+        until = monotonic() + OUTAGE_SECONDS
+        while True:
+            try:
+                return await write.keep(self._database, told)
+            except StoreUnavailable:
+                if monotonic() >= until:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def _told(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
+        """Tell of a write as soon as it is done: it is written even if it cannot be published."""
+        self._tell(
             BarsWritten(
                 symbol=delivery.symbol,
                 interval=delivery.interval,
                 source=delivery.provider,
-                told=len(delivery.bars),
-                changed=len(change.bars),
-                rejected=len(verdict.rejected),
+                told=len(told.bars) + len(told.rejected),
+                changed=len(change),
+                rejected=len(told.rejected),
                 milliseconds=elapsed,
             )
         )
-        try:
-            await self._publish(Series(delivery.symbol, delivery.interval), change)
-        except StoreUnavailable as error:
-            self._tell(Unpublished(delivery.symbol, delivery.interval, len(change.bars), str(error)))
-        return Ingested(
-            change.bars, len(verdict.rejected), _completeness(delivery, verdict.good, final_before)
-        )
 
-    async def _write(
-        self, delivery: Delivery, verdict: Verdict, partial: Mask, final_before: int, now: float
-    ) -> Change:
-        told = Told(
+
+def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float) -> Iterator[Told]:
+    """The writes of a delivery, oldest bars first, each of at most `rows` bars.
+
+    Each moves the cursor to where it ends: if the service stops between two, the rest is asked for again.
+    """
+    good, end = verdict.good, max(final_before, delivery.span.start)
+    partial = _ends(delivery, good) + delivery.reach.delay > delivery.asked_at
+    for at in range(0, max(len(good), 1), delivery.rows):
+        these = slice(at, at + delivery.rows)
+        final = good.ts[these][~partial[these]]
+        after = good.ts[these.stop :]
+        yield Told(
             symbol=delivery.symbol,
             interval=delivery.interval,
             provider=delivery.provider,
             adjustment=delivery.reach.adjustment,
             volume_scope=delivery.reach.volume_scope,
             as_of=now,
-            bars=verdict.good,
-            partial=partial,
-            rejected=verdict.rejected,
-        )
-        final = verdict.good.ts[~partial]
-        async with self._database.transaction() as connection:
-            change = await bars_table.write(connection, told)
-            await cursor.advance(
-                connection,
-                symbol=delivery.symbol,
-                interval=delivery.interval,
-                source=delivery.provider,
-                through=max(final_before, delivery.span.start),
+            bars=good.take(these),
+            partial=partial[these],
+            rejected=verdict.rejected if at == 0 else (),
+            mark=Mark(
+                through=min(int(after[0]), end) if len(after) else end,
                 last_bar=int(final[-1]) if len(final) else None,
                 asked_at=delivery.asked_at,
-            )
-        return change
+            ),
+        )
 
 
 def _judged(delivery: Delivery, now: float) -> Verdict:

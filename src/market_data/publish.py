@@ -9,8 +9,8 @@ from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.store import bars as bars_table
 from market_data.store import heads
-from market_data.store.bars import Change
 from market_data.store.connect import Database
+from market_data.store.write import Change
 from market_data.stream import Series, Stream, stamp
 
 UNPUBLISHED_SECONDS = 60.0
@@ -44,7 +44,7 @@ class Publisher:
 
     async def __call__(self, series: Series, change: Change) -> None:
         """Publish a change; StoreUnavailable if it cannot be: then whoever comes next does."""
-        if change.bars:
+        if len(change):
             await self._publish(series, change.bars, before=stamp(change.before), head=stamp(change.as_of))
 
     async def catch_up(self, series: Series, head: datetime) -> None:

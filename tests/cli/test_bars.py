@@ -11,9 +11,9 @@ from market_data.market.bar import Adjustment, Bars, VolumeScope
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import epoch
-from market_data.store import bars, universe
-from market_data.store.bars import Told
+from market_data.store import universe, write
 from market_data.store.connect import Database
+from market_data.store.write import Told
 
 from .conftest import Run
 
@@ -29,7 +29,7 @@ async def filled(database: Database) -> None:
     await universe.put(database, [Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)])
     told = Bars.of((OPEN + 60 * i, 100.0, 200.0, 50.0, 100.0 + i, 10.0) for i in range(30))
     async with database.transaction() as connection:
-        await bars.write(
+        await write.write(
             connection,
             Told(
                 "AAPL",

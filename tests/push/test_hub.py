@@ -21,11 +21,11 @@ from market_data.push import hub as hub_module
 from market_data.push.hub import Hub
 from market_data.push.ring import Message
 from market_data.push.session import Close
-from market_data.store import bars
-from market_data.store.bars import Change, Told
+from market_data.store import write
 from market_data.store.connect import Database
 from market_data.store.embedded import EmbeddedValkey
 from market_data.store.redis import open_redis
+from market_data.store.write import Change, Told
 from market_data.stream import Position, Series, Stream
 from waiting import PATIENCE_SECONDS
 
@@ -89,7 +89,7 @@ class Replica:
             partial=np.zeros(1, np.bool_),
         )
         async with self.database.transaction() as connection:
-            return await bars.write(connection, told)
+            return await write.write(connection, told)
 
     async def publish(self, minute: int, close: float, series: Series = AAPL) -> None:
         await self.publisher(series, await self.write(minute, close, series))

@@ -14,9 +14,9 @@ from market_data.market.bar import Adjustment, Bars, KnownBar, Row, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import epoch
-from market_data.store import bars
-from market_data.store.bars import Told
+from market_data.store import write
 from market_data.store.connect import Database
+from market_data.store.write import Told
 
 TEN = 1_720_000_800
 """A full hour, in epoch seconds: 2024-07-03T10:00:00Z."""
@@ -62,7 +62,7 @@ def told(rows: Iterable[Row], said: Saying) -> Told:
 async def tell(database: Database, rows: Iterable[Row], saying: Saying | None = None) -> list[KnownBar]:
     """Write bars in a transaction of their own; returns those that are new or changed."""
     async with database.transaction() as connection:
-        return (await bars.write(connection, told(rows, saying or Saying()))).bars
+        return (await write.write(connection, told(rows, saying or Saying()))).bars
 
 
 def closes(found: Iterable[KnownBar]) -> list[tuple[int, float]]:

@@ -9,7 +9,7 @@ import pytest
 from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.span import moment
-from market_data.store import bars
+from market_data.store import bars, write
 from market_data.store.connect import Database
 
 from .conftest import TEN, Saying, closes, row, tell, told
@@ -193,7 +193,7 @@ async def test_writers_of_one_series_at_once_lose_no_value_and_never_wait_for_ea
 
 async def test_a_series_has_one_writer_at_a_time_and_others_do_not_wait_for_it(database: Database) -> None:
     async with asyncio.timeout(30), database.transaction() as connection:
-        await bars.write(connection, told([row(TEN)], Saying()))
+        await write.write(connection, told([row(TEN)], Saying()))
         waiting = asyncio.create_task(tell(database, [row(TEN + 60)]))
         assert await tell(database, [row(TEN)], Saying(symbol="MSFT"))
         assert await tell(database, [row(TEN)], Saying(interval=Interval.M5))

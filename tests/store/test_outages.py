@@ -43,7 +43,7 @@ async def _open(url: str) -> None:
 )
 async def test_a_database_that_is_not_there_is_unavailable(url: str, tmp_path: Path) -> None:
     error = await _fault(_open(url.replace("{folder}", str(tmp_path))))
-    assert type(error) is StoreUnavailable
+    assert isinstance(error, StoreUnavailable)
     assert str(error).startswith("PostgreSQL cannot be reached: ")
 
 
@@ -126,7 +126,7 @@ async def test_a_redis_that_is_not_there_is_unavailable(url: str, tmp_path: Path
                 await redis.get("anything")
 
     error = await _fault(ping())
-    assert type(error) is StoreUnavailable
+    assert isinstance(error, StoreUnavailable)
     assert str(error).startswith("Redis cannot be reached: ")
 
 

@@ -193,7 +193,8 @@ class Worker:
         self, query: Query, exchange: str, without: Sequence[str], said: list[ProviderAnswer]
     ) -> str:
         """Ask, take the answer in, and return who gave it; `said` gets what everyone said."""
-        gathered = await self._gather.bars(query, exchange, DEADLINE_SECONDS, without=without)
+        rows = self._in_force.settings.backfill_batch_size
+        gathered = await self._gather.bars(query, exchange, DEADLINE_SECONDS, without=without, rows=rows)
         answered = gathered.answered
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
         if gathered.taken.rejected:

@@ -69,8 +69,8 @@ class Bars:
         """ts, open, high, low, close, volume."""
         return self.ts, self.open, self.high, self.low, self.close, self.volume
 
-    def take(self, which: Mask | NDArray[np.intp]) -> "Bars":
-        """The bars that a mask or an index array chooses."""
+    def take(self, which: Mask | NDArray[np.intp] | slice) -> "Bars":
+        """The bars that a mask, an index array or a slice chooses."""
         return Bars(
             self.ts[which],
             self.open[which],

@@ -1,26 +1,24 @@
-"""Bars and their revisions: the one write, and the reads."""
+"""Bars and their revisions as they are read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
+from market_data.market.bar import BarStatus, KnownBar, Times
 from market_data.market.interval import Interval
-from market_data.market.quality import Rejected
 from market_data.market.span import Span, moment
 from market_data.store import heads
-from market_data.store.connect import Connection, Database, sql
+from market_data.store.connect import Database, sql
 
 
 class Table(Enum):
     """The two tables of bars and the columns that make a row of each unique."""
 
-    INTRADAY = ("candles_intraday", "symbol, interval, ts")
-    DAILY = ("candles_daily", "symbol, interval, ts, adjustment")
+    INTRADAY = ("candles_intraday", "symbol, interval, ts", "true")
+    DAILY = ("candles_daily", "symbol, interval, ts, adjustment", "known.adjustment = $5")
 
     @classmethod
     def of(cls, interval: Interval) -> "Table":
@@ -29,67 +27,8 @@ class Table(Enum):
 
     def sql(self, name: str) -> str:
         """The named query on this table."""
-        table, key = self.value
-        return sql(name, table=table, key=key)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Judged bars of one series from one provider; `partial` marks those not final yet, shape (n,)."""
-
-    symbol: str
-    interval: Interval
-    provider: str
-    adjustment: Adjustment
-    volume_scope: VolumeScope
-    as_of: float  # epoch seconds at which they were told
-    bars: Bars
-    partial: Mask
-    rejected: tuple[Rejected, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one write changed of a series: `bars` as they now stand, oldest first.
-
-    `as_of` is when it was learned, `before` the `as_of` of the change before it (EPOCH: there is none). No
-    two changes of a series have the same.
-    """
-
-    bars: list[KnownBar]
-    before: datetime
-    as_of: datetime
-
-
-async def write(connection: Connection, told: Told) -> Change:
-    """Write within the caller's transaction; the bars that are new or changed.
-
-    A bar that says nothing new writes nothing. The old value of one that changes goes to `candle_revisions`.
-    """
-    before = await heads.lock(connection, told.symbol, told.interval.value)
-    as_of = max(moment(told.as_of), before + heads.TICK)
-    if told.rejected:
-        await _keep_rejected(connection, told, as_of)
-    if not len(told.bars):
-        return Change([], before, as_of)
-    rows = await connection.fetch(
-        Table.of(told.interval).sql("bars_write"),
-        told.symbol,
-        told.interval.value,
-        told.provider,
-        as_of,
-        told.adjustment.value,
-        told.volume_scope.value,
-        [moment(ts) for ts in told.bars.ts.tolist()],
-        *(column.tolist() for column in told.bars.columns()[1:]),
-        told.partial.tolist(),
-    )
-    origin = {
-        "provider": told.provider,
-        "adjustment": told.adjustment.value,
-        "volume_scope": told.volume_scope.value,
-    }
-    return Change([_known(row.items(), **origin) for row in rows], before, as_of)
+        table, key, same = self.value
+        return sql(name, table=table, key=key, same=same)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
@@ -172,24 +111,7 @@ async def built(
     return [_known(row.items()) for row in rows]
 
 
-def _known(row: Iterable[tuple[str, Any]], **origin: object) -> KnownBar:
-    values = dict(row, **origin)
+def _known(row: Iterable[tuple[str, Any]]) -> KnownBar:
+    values = dict(row)
     values["status"] = BarStatus(values["status"])
     return KnownBar(**values)
-
-
-async def _keep_rejected(connection: Connection, told: Told, as_of: datetime) -> None:
-    ts, *numbers = zip(*(one.row for one in told.rejected), strict=True)
-    finite: Sequence[list[float | None]] = [
-        [value if np.isfinite(value) else None for value in column] for column in numbers
-    ]
-    await connection.execute(
-        sql("bars_reject"),
-        told.symbol,
-        told.interval.value,
-        told.provider,
-        as_of,
-        [moment(at) for at in ts],
-        [one.reason.value for one in told.rejected],
-        *finite,
-    )

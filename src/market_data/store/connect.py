@@ -1,29 +1,44 @@
 """Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from market_data.errors import BadConfig, StoreUnavailable
+from market_data.errors import BadConfig, Interrupted, StoreUnavailable
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
 STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
 
-_OUTAGES = (
-    OSError,  # includes TimeoutError: a statement over its time is an outage too
+AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
+"""Pauses before what was interrupted is done again; then it is an outage."""
+
+_INTERRUPTIONS = (
+    ConnectionError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+)
+_OUTAGES = (
+    *_INTERRUPTIONS,
+    OSError,  # includes TimeoutError: a statement over its time is an outage too
     asyncpg.OperatorInterventionError,  # starting, stopping, or somebody ended the statement
     asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
 )
+
+Result = TypeVar("Result")
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
@@ -63,6 +78,22 @@ class Database:
             tag: str = await self._pool.execute(query, *values)
             return tag
 
+    async def again(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """What `work` returns; it is done again after each pause of AGAIN_SECONDS while it is interrupted."""
+        for pause in AGAIN_SECONDS:
+            try:
+                return await work()
+            except Interrupted:
+                await asyncio.sleep(pause)
+        return await work()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection on which each statement is a transaction of its own."""
+        with _outages():
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                yield connection
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits if the block ends without an error."""
@@ -77,9 +108,10 @@ class _outages:  # noqa: N801 - reads as a statement: `with _outages():`
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, _OUTAGES) and not isinstance(error, asyncpg.ClientConfigurationError):
-            raise StoreUnavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+            kind = Interrupted if isinstance(error, _INTERRUPTIONS) else StoreUnavailable
+            raise kind(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
 
 
 @asynccontextmanager
@@ -99,6 +131,7 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 server_settings=settings,
+                reset=_as_it_is,
             )
     except (
         asyncpg.InvalidAuthorizationSpecificationError,
@@ -110,6 +143,10 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
         yield Database(pool)
     finally:
         await pool.close()
+
+
+async def _as_it_is(_: object) -> None:
+    """Nothing is left in a session that would have to be reset: that would be a statement after each use."""
 
 
 def migrations() -> list[Path]:

@@ -18,6 +18,15 @@ class Cursor:
     asked_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a write moves its series' cursor at a source to, in epoch seconds."""
+
+    through: int  # what opens before it was final when it was asked for
+    last_bar: int | None  # the newest final bar that was told
+    asked_at: float
+
+
 class KnownCursor(msgspec.Struct, frozen=True, kw_only=True):
     """A cursor as the API shows it: what opens before `through` was final when it was asked for."""
 

@@ -1,58 +1,78 @@
--- Writes the bars of one answer; returns those that are new or changed, as they now stand.
+-- Writes the bars of one answer and moves its cursor; returns when the series last changed before, whether
+-- anything was done, and the bars that are new or changed.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
 -- (a correction): what a second provider thinks of it is an opinion, not a correction.
--- $4 is later than any change of the series before it (see head_lock), though the clocks of two replicas differ:
--- else two values of a bar would have been known at once.
-WITH told AS (
-    SELECT $1::text AS symbol, $2::text AS interval, $3::text AS provider, $4::timestamptz AS as_of,
-           $5::text AS adjustment, $6::text AS volume_scope, bar.*
-    FROM unnest($7::timestamptz[], $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],
-                $13::boolean[])
-         AS bar (ts, open, high, low, close, volume, partial)
-), changed AS (
-    SELECT known.*, told.as_of AS superseded_at,
+-- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
+-- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
+-- though the clocks of two replicas differ: else two values of a bar would have been known at once.
+WITH head AS MATERIALIZED (
+    SELECT locked.as_of AS before, locked.as_of = seen.as_of AS fresh,
+           greatest($4::timestamptz, locked.as_of + interval '1 microsecond') AS as_of
+    FROM (SELECT as_of FROM series_heads WHERE symbol = $1 AND interval = $2) AS seen,
+         (SELECT as_of FROM series_heads WHERE symbol = $1 AND interval = $2 FOR UPDATE) AS locked
+), met AS MATERIALIZED (
+    SELECT head.as_of AS told_at, told.ts AS told_ts, told.partial,
            told.open AS new_open, told.high AS new_high, told.low AS new_low, told.close AS new_close,
-           told.volume AS new_volume,
-           CASE WHEN told.partial THEN 'partial' WHEN known.status = 'partial' THEN 'final'
-                ELSE 'corrected' END AS new_status
-    FROM told JOIN {table} AS known USING ({key})
-    WHERE CASE WHEN known.status = 'partial'
-               THEN NOT told.partial
-                    OR (known.open, known.high, known.low, known.close, known.volume)
-                       IS DISTINCT FROM (told.open, told.high, told.low, told.close, told.volume)
-               ELSE NOT told.partial AND told.provider = known.provider
-                    AND told.adjustment = known.adjustment
-                    AND (known.open, known.high, known.low, known.close, known.volume)
-                        IS DISTINCT FROM (told.open, told.high, told.low, told.close, told.volume)
+           told.volume AS new_volume, known.*
+    FROM head CROSS JOIN (
+        SELECT to_timestamp(epoch) AS ts, open, high, low, close, volume, partial
+        FROM unnest($7::float8[], $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[],
+                    $13::boolean[])
+             AS bar (epoch, open, high, low, close, volume, partial)
+    ) AS told LEFT JOIN {table} AS known
+         ON known.symbol = $1 AND known.interval = $2 AND known.ts = told.ts AND {same}
+    WHERE head.fresh
+), changed AS (
+    SELECT *, CASE WHEN partial THEN 'partial' WHEN status = 'partial' THEN 'final' ELSE 'corrected' END
+              AS new_status
+    FROM met
+    WHERE CASE WHEN status = 'partial'
+               THEN NOT partial
+                    OR (open, high, low, close, volume)
+                       IS DISTINCT FROM (new_open, new_high, new_low, new_close, new_volume)
+               ELSE NOT partial AND provider = $3 AND adjustment = $5
+                    AND (open, high, low, close, volume)
+                        IS DISTINCT FROM (new_open, new_high, new_low, new_close, new_volume)
           END
 ), kept AS (
     INSERT INTO candle_revisions (symbol, interval, ts, open, high, low, close, volume, provider, as_of,
                                   superseded_at, status, revision, adjustment, volume_scope)
     SELECT symbol, interval, ts, open, high, low, close, volume, provider, as_of,
-           superseded_at, status, revision, adjustment, volume_scope
+           told_at, status, revision, adjustment, volume_scope
     FROM changed
     ON CONFLICT DO NOTHING
 ), corrected AS (
     UPDATE {table} AS bar
     SET open = new_open, high = new_high, low = new_low, close = new_close, volume = new_volume,
-        provider = $3, as_of = superseded_at, status = new_status, revision = bar.revision + 1,
+        provider = $3, as_of = told_at, status = new_status, revision = bar.revision + 1,
         adjustment = $5, volume_scope = $6
     FROM changed
-    WHERE bar.symbol = changed.symbol AND bar.interval = changed.interval AND bar.ts = changed.ts
-      AND bar.adjustment = changed.adjustment
-    RETURNING bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.as_of, bar.status,
-              bar.revision
+    WHERE bar.symbol = $1 AND bar.interval = $2 AND bar.ts = changed.ts AND bar.adjustment = changed.adjustment
+    RETURNING bar.ts, bar.status, bar.revision
 ), added AS (
     INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
                          adjustment, volume_scope)
-    SELECT symbol, interval, ts, open, high, low, close, volume, provider, as_of,
-           CASE WHEN partial THEN 'partial' ELSE 'final' END, adjustment, volume_scope
-    FROM told
+    SELECT $1, $2, told_ts, new_open, new_high, new_low, new_close, new_volume, $3, told_at,
+           CASE WHEN partial THEN 'partial' ELSE 'final' END, $5, $6
+    FROM met
+    WHERE status IS NULL
     ON CONFLICT ({key}) DO NOTHING
-    RETURNING ts, open, high, low, close, volume, as_of, status, revision
-), head AS (
-    UPDATE series_heads
-    SET as_of = $4
-    WHERE symbol = $1 AND interval = $2 AND (EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM corrected))
+    RETURNING ts, status, revision
+), bar AS (
+    SELECT * FROM added UNION ALL SELECT * FROM corrected
+), moved AS (
+    UPDATE series_heads AS known
+    SET as_of = head.as_of
+    FROM head
+    WHERE known.symbol = $1 AND known.interval = $2 AND EXISTS (SELECT FROM bar)
+), advanced AS (
+    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
+    SELECT $1, $2, $3, $14, $15, $16 FROM head WHERE fresh AND $14::timestamptz IS NOT NULL
+    ON CONFLICT (symbol, interval, source) DO UPDATE
+    SET through = greatest(known.through, EXCLUDED.through),
+        last_bar = greatest(known.last_bar, EXCLUDED.last_bar),
+        asked_at = greatest(known.asked_at, EXCLUDED.asked_at)
 )
-SELECT * FROM added UNION ALL SELECT * FROM corrected ORDER BY ts
+SELECT head.before, head.fresh, extract(epoch FROM bar.ts)::float8 AS ts, bar.status, bar.revision
+FROM head LEFT JOIN bar ON true
+ORDER BY bar.ts
