@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import NamedTuple, Self
 
 import msgspec
@@ -18,6 +19,7 @@ from market_data.market.bar import KnownBar
 from market_data.market.span import epoch
 from market_data.store.heads import EPOCH
 from market_data.store.redis import entries, reachable
+from market_data.together import Together
 
 STREAM = "market:bars"
 HEADS = "{market:bars}:heads"
@@ -27,6 +29,8 @@ KEPT = 50_000
 """Publications that are kept, about; each replica keeps as many at hand."""
 SERIES_KNOWN = 20_000
 """Series of which only one object is made."""
+SERIES_AT_ONCE = 32
+"""Series that are published with one call; each may have thousands of bars."""
 READ_COUNT = 1000
 READ_BLOCK_MS = 1000
 """How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
@@ -117,6 +121,7 @@ class Stream:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._publish = redis.register_script(_script())
+        self._together = Together(self._published, most=SERIES_AT_ONCE)
 
     async def publish(
         self, series: Series, bars: Sequence[KnownBar], *, before: int, head: int, at: float
@@ -126,12 +131,16 @@ class Stream:
         Afterwards it is that of `head` (both epoch microseconds, 0: none). `at` is the time in epoch seconds.
         Returns None; or, if nothing was published, the head as it is.
         """
-        args: list[EncodableT] = [KEPT, str(series), before, head, f"{at * 1000:.3f}"]
+        offer: list[EncodableT] = [str(series), before, head, f"{at * 1000:.3f}", len(bars)]
         for bar in bars:
-            args += [key(series, bar), stamp(bar.as_of), encode(series, bar)]
+            offer += [key(series, bar), stamp(bar.as_of), encode(series, bar)]
+        return await self._together(offer)
+
+    async def _published(self, offers: Sequence[list[EncodableT]]) -> list[int | None]:
+        args: list[EncodableT] = [KEPT, *chain.from_iterable(offers)]
         with reachable():
             told = await self._publish(keys=[STREAM, HEADS, LIFE], args=args)
-        return None if told is None else int(told)
+        return [int(head) if head else None for head in told]
 
     async def head(self, series: Series) -> tuple[int, Position]:
         """The newest published change of a series (epoch microseconds, 0: none), and the newest position."""
