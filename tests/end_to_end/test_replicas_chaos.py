@@ -244,6 +244,7 @@ class Truth:
     lies: list[str] = field(default_factory=list)
 
     def turned(self, runs: bool) -> None:
+        """PostgreSQL begins to stop or to start, or has done so: what is asked meanwhile may be answered either way."""
         self.postgres_since = (runs, time.monotonic())
 
     async def watch(self) -> None:
@@ -277,6 +278,8 @@ async def outages(folder: Path, *, count: int, seconds: float, length: float) ->
             stopped[what] += 1
             servers = [drill.valkey] * (what != "postgres") + [drill.postgres] * (what != "valkey")
             for server in servers:
+                if server is drill.postgres:
+                    truth.turned(False)
                 await asyncio.to_thread(server.__exit__, None, None, None)
                 if server is drill.postgres:
                     truth.turned(False)
