@@ -2,21 +2,20 @@
 
     python benchmarks/write.py
 
-On the embedded PostgreSQL, and on TimescaleDB too where TEST_TIMESCALE_URL names an empty database. The rows of
-the raw COPY are encoded beforehand, so that it is PostgreSQL and nothing else; it commits by itself. Each round
-writes rows of a series of its own, in turns; a ratio is the raw COPY's median time over ours. The goals are 0.8
-for new bars and 0.4 for corrections. The CPU of a live write is that of this process, for an answer of five known
-bars, one changed partial bar and a new one, from the parsed answer to the commit, without the publication.
+On the embedded PostgreSQL, and on TimescaleDB too where TEST_TIMESCALE_URL names an empty database. The
+rows of the raw COPY are encoded beforehand, so that it is PostgreSQL and nothing else; it commits by
+itself. Each round writes rows of a series of its own, in turns; a ratio is the raw COPY's median time over
+ours. The goals are 0.8 for new bars and 0.4 for corrections. The CPU of a live write is that of this
+process, for an answer of five known bars, one changed partial bar and a new one, from the parsed answer to
+the commit, without the publication.
 """
 
 import asyncio
 import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -32,14 +31,15 @@ from market_data.provider import Reach
 from market_data.publish import Publisher
 from market_data.store import rows, write
 from market_data.store.connect import Database, migrate, open_database
-from market_data.store.embedded import EmbeddedPostgres
 from market_data.store.cursor import Mark
+from market_data.store.embedded import EmbeddedPostgres
 from market_data.store.write import Change, Told
 from market_data.stream import Series
 
 FIRST = 1_720_013_400
 SIZES = (500, 5000)
 ROUNDS = 25
+WARM = 3
 LIVE_WRITES = 1500
 COLUMNS = [*rows.COLUMNS, "provider", "as_of", "status", "adjustment", "volume_scope"]
 ORIGIN = ("yahoo", moment(FIRST), "final", "raw", "unknown")
@@ -57,7 +57,7 @@ class Unpublished(Publisher):
 
 
 def bars(size: int, close: float = 100.0) -> Bars:
-    price = close + np.arange(size) % 7
+    price = close + np.arange(size, dtype=np.float64) % 7
     return Bars(FIRST + 60 * np.arange(size, dtype=np.int64), price, price + 1, price - 1, price, price * 10)
 
 
@@ -76,40 +76,44 @@ def told(size: int, symbol: str, close: float = 100.0) -> Told:
     )
 
 
-async def seconds(work: Callable[[], Awaitable[object]]) -> float:
+async def seconds(work: Awaitable[object]) -> float:
     started = time.perf_counter()
-    await work()
+    await work
     return time.perf_counter() - started
 
 
+async def copy(database: Database, data: memoryview) -> None:
+    """The bound of what a write of new bars can reach: COPY of the same rows and nothing else."""
+    async with database.connection() as connection:
+        await connection.copy_to_table(
+            "candles_intraday",
+            source=data,  # type: ignore[arg-type]  # the driver takes any buffer
+            columns=COLUMNS,
+            format="binary",
+        )
+
+
+async def keep(database: Database, one: Told) -> None:
+    assert len(await write.keep(database, one)) == len(one.bars)
+
+
 async def compare(database: Database, size: int) -> None:
-    raw, new, corrected = [], [], []
-    for number in range(ROUNDS + 3):
+    times: list[tuple[float, float, float]] = []
+    for _ in range(ROUNDS + WARM):
         symbol, other = next(_symbols), next(_symbols)
-        data = rows.SIGNATURE + rows.packed((symbol, "1m"), bars(size), ORIGIN) + rows.END
+        data = rows.stream(rows.packed((symbol, "1m"), bars(size), ORIGIN))
         first, second = told(size, other), told(size, other, 101.0)
-
-        async def copy(data: bytes = data) -> None:
-            async with database.connection() as connection:
-                await connection.copy_to_table(
-                    "candles_intraday",
-                    source=data,  # type: ignore[arg-type]  # any buffer is taken
-                    columns=COLUMNS,
-                    format="binary",
-                )
-
-        async def keep(one: Told) -> None:
-            assert len(await write.keep(database, one)) == size
-
-        times = [await seconds(copy), await seconds(lambda one=first: keep(one)), await seconds(lambda one=second: keep(one))]  # type: ignore[misc]
-        if number >= 3:
-            for series, took in zip((raw, new, corrected), times, strict=True):
-                series.append(took)
-    base, fresh, changed = (statistics.median(one) for one in (raw, new, corrected))
-    print(
-        f"{size:5} rows: raw COPY {base * 1000:6.2f} ms | new {fresh * 1000:6.2f} ms, ratio {base / fresh:.2f} (goal 0.8)"
-        f" | corrections {changed * 1000:6.2f} ms, ratio {base / changed:.2f} (goal 0.4)"
-    )
+        times.append(
+            (
+                await seconds(copy(database, data)),
+                await seconds(keep(database, first)),
+                await seconds(keep(database, second)),
+            )
+        )
+    base, new, changed = (1000 * statistics.median(one) for one in zip(*times[WARM:], strict=True))
+    print(f"{size:5} rows: raw COPY {base:6.2f} ms", end="")
+    print(f" | new {new:6.2f} ms, ratio {base / new:.2f} (goal 0.8)", end="")
+    print(f" | corrections {changed:6.2f} ms, ratio {base / changed:.2f} (goal 0.4)")
 
 
 async def live(database: Database) -> None:
@@ -138,7 +142,8 @@ async def live(database: Database) -> None:
         cost.append(time.process_time() - before)
         assert minute == 0 or taken.changed >= 2, taken
     steady = cost[len(cost) // 3 :]
-    print(f"a live write: {statistics.median(steady) * 1e6:.0f} µs CPU of this process (median of {len(steady)})")
+    cost_of_one = statistics.median(steady) * 1e6
+    print(f"a live write: {cost_of_one:.0f} µs CPU of this process (median of {len(steady)})")
 
 
 async def measure(name: str, url: str) -> None:

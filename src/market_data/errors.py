@@ -100,7 +100,7 @@ class StoreUnavailable(MarketDataError):
 
 
 class Interrupted(StoreUnavailable):
-    """The connection was lost, or another transaction was in the way; nothing that was asked is known to be."""
+    """The connection was lost, or another transaction was in the way."""
 
 
 class BadQuestion(MarketDataError):

@@ -121,7 +121,7 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
     Raises StoreUnavailable if it cannot be reached, BadConfig if it refuses user, password or database name.
     The errors never carry the URL, which has a password in it.
     """
-    settings = {"application_name": "market-data-service", "timezone": "UTC"}
+    settings = {"application_name": "market-data-service", "timezone": "UTC", "jit": "off"}
     try:
         with _outages():
             pool = await asyncpg.create_pool(

@@ -22,6 +22,11 @@ POSTGRES_EPOCH = 946_684_800
 """PostgreSQL counts microseconds from 2000-01-01."""
 
 
+def stream(*packed: bytes) -> memoryview:
+    """What COPY is sent; a view, since the driver would take bytes for the name of a file."""
+    return memoryview(b"".join((SIGNATURE, *packed, END)))
+
+
 def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | datetime, ...]) -> bytes:
     """Rows of `bars` without signature and end: COLUMNS, then the fields of `origin`, alike for all."""
     fields = [*series, *(bytes(8) for _ in bars.columns()), *origin]

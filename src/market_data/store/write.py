@@ -140,6 +140,7 @@ async def _compared(connection: Connection, told: Told) -> Change | None:
         moment(mark.through) if mark else None,
         moment(final) if final is not None else None,
         moment(mark.asked_at) if mark else None,
+        *_ends(told.bars),
     )
     if not found or not found[0]["fresh"]:
         return None
@@ -181,13 +182,18 @@ async def _copied(connection: Connection, told: Told) -> Change:
 
 async def _newest_within(connection: Connection, told: Told) -> tuple[datetime | None, datetime]:
     """Lock the series: its newest known bar within the time that the bars cover, and its head."""
-    query, ts = Table.of(told.interval).sql("bars_newest_within"), told.bars.ts
-    first, last = moment(int(ts.min())), moment(int(ts.max()))
+    query, ends = Table.of(told.interval).sql("bars_newest_within"), _ends(told.bars)
     while True:
-        row = await connection.fetchrow(query, told.symbol, told.interval.value, first, last)
+        row = await connection.fetchrow(query, told.symbol, told.interval.value, *ends)
         if row and row["fresh"]:
             return row["newest"], row["before"]
         await heads.lock(connection, told.symbol, told.interval.value)
+
+
+def _ends(bars: Bars) -> tuple[datetime, datetime]:
+    """When the first and the last bar open; of no bars, any time."""
+    ts = bars.ts.tolist() or [0]
+    return moment(min(ts)), moment(max(ts))
 
 
 async def _copy(connection: Connection, told: Told, as_of: datetime) -> None:
@@ -202,7 +208,7 @@ async def _copy(connection: Connection, told: Told, as_of: datetime) -> None:
     ]
     await connection.copy_to_table(
         Table.of(told.interval).value[0],
-        source=b"".join((rows.SIGNATURE, *pieces, rows.END)),  # type: ignore[arg-type]  # any buffer is taken
+        source=rows.stream(*pieces),  # type: ignore[arg-type]  # the driver takes any buffer
         columns=[*rows.COLUMNS, "provider", "as_of", "status", "adjustment", "volume_scope"],
         format="binary",
     )

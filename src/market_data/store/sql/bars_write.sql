@@ -2,6 +2,7 @@
 -- anything was done, and the bars that are new or changed.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
 -- (a correction): what a second provider thinks of it is an opinion, not a correction.
+-- The bars open in [$17, $18]: else a plan may look at the whole series.
 -- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
 -- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
 -- though the clocks of two replicas differ: else two values of a bar would have been known at once.
@@ -21,6 +22,7 @@ WITH head AS MATERIALIZED (
              AS bar (epoch, open, high, low, close, volume, partial)
     ) AS told LEFT JOIN {table} AS known
          ON known.symbol = $1 AND known.interval = $2 AND known.ts = told.ts AND {same}
+            AND known.ts >= $17 AND known.ts <= $18
     WHERE head.fresh
 ), changed AS (
     SELECT *, CASE WHEN partial THEN 'partial' WHEN status = 'partial' THEN 'final' ELSE 'corrected' END
@@ -48,6 +50,7 @@ WITH head AS MATERIALIZED (
         adjustment = $5, volume_scope = $6
     FROM changed
     WHERE bar.symbol = $1 AND bar.interval = $2 AND bar.ts = changed.ts AND bar.adjustment = changed.adjustment
+      AND bar.ts >= $17 AND bar.ts <= $18
     RETURNING bar.ts, bar.status, bar.revision
 ), added AS (
     INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
