@@ -244,7 +244,7 @@ class Truth:
     lies: list[str] = field(default_factory=list)
 
     def turned(self, runs: bool) -> None:
-        """PostgreSQL begins to stop or to start, or has done so: what is asked meanwhile may be answered either way."""
+        """PostgreSQL begins to stop or to start, or has done so: what is asked meanwhile is not judged."""
         self.postgres_since = (runs, time.monotonic())
 
     async def watch(self) -> None:
