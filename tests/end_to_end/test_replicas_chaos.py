@@ -239,13 +239,21 @@ class Truth:
     """Asks each replica whether it is ready, and compares with what is the case."""
 
     drill: Field
-    postgres_since: tuple[bool, float] = (True, 0.0)  # whether it runs, and since when
+    postgres_since: tuple[bool | None, float] = (True, 0.0)  # whether it runs, and since when
     asked: int = 0
     lies: list[str] = field(default_factory=list)
 
-    def turned(self, runs: bool) -> None:
-        """PostgreSQL begins to stop or to start, or has done so: what is asked meanwhile is not judged."""
-        self.postgres_since = (runs, time.monotonic())
+    async def turn(self, server: EmbeddedPostgres | EmbeddedValkey, runs: bool) -> None:
+        """Start or stop one; while PostgreSQL does either, no answer is wrong."""
+        of_postgres = server is self.drill.postgres
+        if of_postgres:
+            self.postgres_since = (None, time.monotonic())
+        if runs:
+            await asyncio.to_thread(server.__enter__)
+        else:
+            await asyncio.to_thread(server.__exit__, None, None, None)
+        if of_postgres:
+            self.postgres_since = (runs, time.monotonic())
 
     async def watch(self) -> None:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
@@ -259,7 +267,8 @@ class Truth:
             async with session.get(f"{one.url}/health/ready") as reply:
                 runs, since = self.postgres_since
                 self.asked += 1
-                settled = before == (runs, since) and time.monotonic() - since > TRUTH_SECONDS
+                unchanged = before == (runs, since) and runs is not None
+                settled = unchanged and time.monotonic() - since > TRUTH_SECONDS
                 if settled and (reply.status == 200) is not runs:
                     self.lies.append(f"{reply.status} while PostgreSQL {'runs' if runs else 'is out'}")
 
@@ -278,16 +287,10 @@ async def outages(folder: Path, *, count: int, seconds: float, length: float) ->
             stopped[what] += 1
             servers = [drill.valkey] * (what != "postgres") + [drill.postgres] * (what != "valkey")
             for server in servers:
-                if server is drill.postgres:
-                    truth.turned(False)
-                await asyncio.to_thread(server.__exit__, None, None, None)
-                if server is drill.postgres:
-                    truth.turned(False)
+                await truth.turn(server, False)
             await asyncio.sleep(length)
             for server in servers:
-                await asyncio.to_thread(server.__enter__)
-                if server is drill.postgres:
-                    truth.turned(True)
+                await truth.turn(server, True)
             await asyncio.sleep(chance.uniform(0.3, 1.0) * length)
         watching.cancel()
         end = int(time.time()) // 60 * 60 - 60
