@@ -100,5 +100,5 @@ def words(one: Publication) -> Sequence[bytes]:
     _heads[one.symbol] = head
     script = (b"EVAL", _FIRST) if before is None else (b"EVALSHA", _SHA)
     body = one.body.partition(b',"position"')[0] + b"}"
-    state = (b"%d" % KEPT, series, b"%d" % (before or 0), b"%d" % head, b"%.3f" % (time.time() * 1000))
+    state = (b"%d" % KEPT, series, b"%d" % (before or 0), b"%d" % head, b"%.3f" % (time.time() * 1000), b"1")
     return (*script, *_KEYS, *state, _BAR, b"%d" % head, body)

@@ -24,11 +24,77 @@ CREATE TABLE IF NOT EXISTS symbol_universe (
 ALTER TABLE symbol_universe ADD COLUMN IF NOT EXISTS listed date;
 ALTER TABLE symbol_universe ADD COLUMN IF NOT EXISTS delisted date;
 
+-- A pinned tier was chosen by hand: it is not computed again.
+ALTER TABLE symbol_universe ADD COLUMN IF NOT EXISTS pinned boolean NOT NULL DEFAULT false;
+
+-- A version is the universe at the moment at which it was made. The clock is read then, not when the transaction
+-- began: what the same transaction wrote before is part of it.
 CREATE TABLE IF NOT EXISTS universe_versions (
     version_tag text PRIMARY KEY,
     source_meta jsonb NOT NULL DEFAULT '{}'::jsonb,
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE universe_versions ALTER COLUMN created_at SET DEFAULT clock_timestamp();
+ALTER TABLE universe_versions ADD COLUMN IF NOT EXISTS content_hash text; -- SHA-256 of the rows; NULL: made by hand
+ALTER TABLE universe_versions ADD COLUMN IF NOT EXISTS members integer;
+
+-- What each row of the universe was, and when, whoever changed it.
+CREATE TABLE IF NOT EXISTS universe_history (
+    symbol     text NOT NULL,
+    valid_from timestamptz NOT NULL,
+    valid_to   timestamptz NOT NULL DEFAULT 'infinity', -- exclusive
+    exchange   text NOT NULL,
+    asset_type text NOT NULL,
+    adv_21d    numeric,
+    mkt_cap    numeric,
+    tier       text NOT NULL,
+    pinned     boolean NOT NULL,
+    active     boolean NOT NULL,
+    listed     date,
+    delisted   date,
+    PRIMARY KEY (symbol, valid_from)
+);
+
+-- Symbols that were renamed: the history of `former` is now that of `symbol`.
+CREATE TABLE IF NOT EXISTS symbol_renames (
+    former  text PRIMARY KEY,
+    symbol  text NOT NULL,
+    renamed timestamptz NOT NULL DEFAULT now()
+);
+
+-- The clock is read as each row is written: writers of a row wait for each other, so its spans follow each other.
+CREATE OR REPLACE FUNCTION universe_remember() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE universe_history SET valid_to = moment WHERE symbol = OLD.symbol AND valid_to = 'infinity';
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO universe_history (symbol, valid_from, exchange, asset_type, adv_21d, mkt_cap, tier, pinned,
+                                      active, listed, delisted)
+        VALUES (NEW.symbol, moment, NEW.exchange, NEW.asset_type, NEW.adv_21d, NEW.mkt_cap, NEW.tier, NEW.pinned,
+                NEW.active, NEW.listed, NEW.delisted);
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE OR REPLACE TRIGGER universe_remember_new AFTER INSERT OR DELETE ON symbol_universe
+    FOR EACH ROW EXECUTE FUNCTION universe_remember();
+CREATE OR REPLACE TRIGGER universe_remember_changed AFTER UPDATE ON symbol_universe
+    FOR EACH ROW WHEN ((OLD.symbol, OLD.exchange, OLD.asset_type, OLD.adv_21d, OLD.mkt_cap, OLD.tier, OLD.pinned,
+                        OLD.active, OLD.listed, OLD.delisted)
+                       IS DISTINCT FROM
+                       (NEW.symbol, NEW.exchange, NEW.asset_type, NEW.adv_21d, NEW.mkt_cap, NEW.tier, NEW.pinned,
+                        NEW.active, NEW.listed, NEW.delisted))
+    EXECUTE FUNCTION universe_remember();
+
+-- Rows that are older than this table.
+INSERT INTO universe_history (symbol, valid_from, exchange, asset_type, adv_21d, mkt_cap, tier, pinned, active,
+                              listed, delisted)
+SELECT symbol, created_at, exchange, asset_type, adv_21d, mkt_cap, tier, pinned, active, listed, delisted
+FROM symbol_universe AS known
+WHERE NOT EXISTS (SELECT FROM universe_history AS was WHERE was.symbol = known.symbol);
 
 -- Bars within a day, labelled by their open. `as_of` is when we learned the row as it stands.
 CREATE TABLE IF NOT EXISTS candles_intraday (

@@ -65,6 +65,8 @@ TABLES = {
     "ingestion_cursor",
     "backfill_jobs",
     "series_heads",
+    "universe_history",
+    "symbol_renames",
 }
 
 

@@ -4,14 +4,15 @@ What a command needs is imported when it runs: help then comes at once, not afte
 takes to import the whole service.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from market_data import __version__
+from market_data.cli.options import AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
-from market_data.market.instrument import AssetType, Tier
+from market_data.cli.universe_commands import universe
+from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
 
 app = typer.Typer(
@@ -28,10 +29,6 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
     + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
     + ". Settings: environment, CONFIG_DIR and .env; see docs/configuration.md.",
 )
-universe = typer.Typer(
-    no_args_is_help=True,
-    help="Show and change the universe: the symbols that are collected, in three tiers (T0 the freshest).",
-)
 app.add_typer(universe, name="universe")
 
 backfill = typer.Typer(
@@ -44,9 +41,7 @@ Port = Annotated[
     int | None,
     typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Announce = Annotated[bool, typer.Option("--json", help="Once it answers, print where as one line of JSON.")]
-OfDemo = Annotated[bool, typer.Option("--demo", help="The data of `market-data demo`, running or not.")]
 
 
 def _version(wanted: bool) -> None:
@@ -234,61 +229,6 @@ def doctor(
     from market_data.cli import doctor as work
 
     work.run(ask=ask, as_json=as_json)
-
-
-Symbols = Annotated[list[str], typer.Argument(help="Symbols, such as AAPL or BTC-USD.")]
-
-
-@universe.command("list")
-def universe_list(
-    everything: Annotated[bool, typer.Option("--all", help="Also those no longer collected.")] = False,
-    demo: OfDemo = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show the universe, freshest tier first."""
-    from market_data.cli import universe as work
-
-    work.show(everything=everything, demo=demo, as_json=as_json)
-
-
-@universe.command("add")
-def universe_add(
-    symbols: Symbols,
-    tier: Annotated[Tier, typer.Option(help="How fresh they are kept.")] = Tier.T2,
-    kind: Annotated[
-        AssetType | None, typer.Option(help="What they are; else told by their spelling, as BTC-USD is.")
-    ] = None,
-    exchange: Annotated[
-        str, typer.Option(help="Where they trade: NASDAQ, NYSE, CRYPTO, or an ISO 10383 code.")
-    ] = "US",
-    demo: OfDemo = False,
-) -> None:
-    """Add symbols, or change the tier of some; they are collected from the next sweep on."""
-    from market_data.cli import universe as work
-
-    work.add(symbols, exchange, kind, tier, demo=demo)
-
-
-@universe.command("remove")
-def universe_remove(symbols: Symbols, demo: OfDemo = False) -> None:
-    """Stop collecting symbols; what has been collected stays and can still be read."""
-    from market_data.cli import universe as work
-
-    work.remove(symbols, demo=demo)
-
-
-@universe.command("load")
-def universe_load(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with a header line.")],
-    demo: OfDemo = False,
-) -> None:
-    """Load symbols from a CSV with columns symbol, tier and optionally exchange, asset_type.
-
-    Every row is checked before any is written: a file with a mistake changes nothing.
-    """
-    from market_data.cli import universe as work
-
-    work.load(file, demo=demo)
 
 
 AnyTier = Annotated[Tier | None, typer.Option(help="Only of this tier.")]

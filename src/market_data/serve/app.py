@@ -5,10 +5,12 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import License
+from litestar.types import ControllerRouterHandler
 
 from market_data import __version__
-from market_data.serve import bars, coverage, health, ops, price, stats, stream
+from market_data.serve import bars, coverage, health, ops, price, stats, stream, universe
 from market_data.serve.asyncapi import asyncapi
+from market_data.serve.described import complete
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
 from market_data.serve.reference import ReferencePlugin
@@ -31,8 +33,17 @@ def build(parts: Parts) -> Litestar:
     stocks = Router(
         "/stocks", route_handlers=[price.price, bars.intraday, bars.history, bars.batch], tags=["stocks"]
     )
+    members = Router("/universe", route_handlers=universe.HANDLERS, tags=["universe"])
+    others: list[ControllerRouterHandler] = [
+        stats.router,
+        coverage.router,
+        ops.router(parts),
+        health.router,
+        stream.router,
+        asyncapi,
+    ]
     app = Litestar(
-        [stocks, stats.router, coverage.router, ops.router(parts), health.router, stream.router, asyncapi],
+        [stocks, members, *others],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,
@@ -48,14 +59,5 @@ def build(parts: Parts) -> Litestar:
             render_plugins=[ReferencePlugin(path="/"), ScalarRenderPlugin(path="/try")],
         ),
     )
-    _without_what_cannot_be(app)
+    complete(app)
     return app
-
-
-def _without_what_cannot_be(app: Litestar) -> None:
-    """Take Litestar's own 400 out of the description: what cannot be used is answered with 422 here."""
-    for path in (app.openapi_schema.paths or {}).values():
-        for operation in (path.get, path.post, path.delete):
-            responses = operation.responses if operation else None
-            if responses and operation and operation.request_body is None:
-                responses.pop("400", None)

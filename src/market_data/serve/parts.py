@@ -60,6 +60,8 @@ class Parts:
             raise BadQuestion(str(error), status=404) from None
         found = await universe.find(self.database, name)
         if found is None:
+            if now := await universe.renamed(self.database, name):
+                raise BadQuestion(f"{name} is {now[0]} since {now[1]:%Y-%m-%d}: ask for that", status=404)
             raise BadQuestion(
                 f"{name} is not in the universe: `market-data universe add {name}` adds it", status=404
             )

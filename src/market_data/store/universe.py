@@ -1,11 +1,13 @@
 """The universe: which instruments are collected, and in which tier."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import asyncpg
 
 from market_data.market.instrument import AssetType, Instrument, Tier
-from market_data.store.connect import Database, sql
+from market_data.market.member import Member
+from market_data.store.connect import Connection, Database, sql
 
 
 async def load(database: Database, *, only_active: bool = True) -> list[Instrument]:
@@ -38,3 +40,53 @@ def _instrument(row: asyncpg.Record) -> Instrument:
     return Instrument(
         row["symbol"], row["exchange"], kind, tier, row["active"], row["listed"], row["delisted"]
     )
+
+
+async def members(database: Database, as_of: datetime | None = None) -> list[Member]:
+    """The universe whole, in order of symbol: as it is, or as it was at a moment."""
+    if as_of is None:
+        return [_member(row) for row in await database.fetch(sql("universe_members"))]
+    return [_member(row) for row in await database.fetch(sql("universe_as_of"), as_of)]
+
+
+async def held(connection: Connection) -> list[Member]:
+    """The universe whole; nobody else changes it until the transaction ends."""
+    await connection.execute(sql("universe_lock"))
+    return [_member(row) for row in await connection.fetch(sql("universe_members"))]
+
+
+async def write(connection: Connection, rows: Sequence[Member]) -> None:
+    """Add members, or make those that are there what is told, every field of them."""
+    await connection.execute(
+        sql("universe_write"),
+        [one.symbol for one in rows],
+        [one.exchange for one in rows],
+        [one.asset_type.value for one in rows],
+        [one.tier.value for one in rows],
+        [one.adv_21d for one in rows],
+        [one.mkt_cap for one in rows],
+        [one.pinned for one in rows],
+        [one.active for one in rows],
+        [one.listed for one in rows],
+        [one.delisted for one in rows],
+    )
+
+
+async def rename(connection: Connection, former: str, symbol: str) -> bool:
+    """Give all that is kept of `former` the name `symbol`; False, and no change, where that is taken."""
+    row = await connection.fetchrow(sql("universe_taken"), symbol)
+    if row is None or row["taken"]:
+        return False
+    await connection.execute(sql("universe_rename"), former, symbol)
+    return True
+
+
+async def renamed(database: Database, former: str) -> tuple[str, datetime] | None:
+    """What a former symbol is now, and since when; None if it is none."""
+    row = await database.fetch_one(sql("universe_renamed"), former)
+    return (row["symbol"], row["renamed"]) if row else None
+
+
+def _member(row: asyncpg.Record) -> Member:
+    values = dict(row)
+    return Member(**{**values, "asset_type": AssetType(values["asset_type"]), "tier": Tier(values["tier"])})
