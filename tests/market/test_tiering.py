@@ -51,6 +51,7 @@ def test_at_the_border_a_small_change_of_rank_moves_nobody() -> None:
     assert moved["S0100"] is Tier.T0
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(amounts, amounts, st.sampled_from(list(Tier)), st.booleans(), st.booleans()), max_size=80

@@ -121,6 +121,7 @@ async def _at_once(database: Database, told: Told) -> Change | None:
 
 async def _in_transaction(database: Database, told: Told, *, trusting: bool) -> Change:
     async with database.transaction() as connection:
+        await connection.execute(sql("plan_anew"))
         return await write(connection, told, trusting=trusting)
 
 
