@@ -17,9 +17,9 @@ from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher
 from market_data.store import write
+from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 from market_data.store.cursor import Mark
-from market_data.store.write import Change, Told
 from market_data.stream import Series
 
 LIVE_ROWS = 500
