@@ -45,6 +45,7 @@ class Delivery:
     bars: Bars
     asked_at: float  # epoch seconds
     rows: int = LIVE_ROWS  # written at once, at most
+    restates: bool = False  # its values count before those of other providers too
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
                 last_bar=int(final[-1]) if len(final) else None,
                 asked_at=delivery.asked_at,
             ),
+            restates=delivery.restates,
         )
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from market_data.backfill.find import Finder
+from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
 from market_data.calendar import hours_of
 from market_data.collect.alone import Alone
@@ -180,7 +181,7 @@ class _Assembly:
     @cached_property
     def gather(self) -> Gather:
         ingest = Ingest(self.database, self.publisher, self.tell, self.clock)
-        return Gather(self.router, ingest, self.clock)
+        return Gather(self.router, ingest, self.clock, Rebaser(self.database, self.tell).look)
 
     @cached_property
     def ticker(self) -> Ticker:

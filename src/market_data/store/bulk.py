@@ -68,7 +68,8 @@ async def write(connection: Connection, told: Told) -> Change:
 async def _lock(connection: Connection, told: Told) -> tuple[_Known, datetime]:
     """Lock the series: what is known of the time that the bars cover, and when it last changed."""
     first, last = told.bars.ts.min().item(), told.bars.ts.max().item()
-    of = (told.symbol, told.interval.value, moment(first), moment(last), told.adjustment.value, told.provider)
+    source = None if told.restates else told.provider
+    of = (told.symbol, told.interval.value, moment(first), moment(last), told.adjustment.value, source)
     while True:  # at most three times: it has no head yet, it was locked by another, it is ours
         row = await connection.fetchrow(Table.of(told.interval).sql("bars_known"), *of)
         if row is None:

@@ -26,6 +26,7 @@ class Told:
     partial: Mask
     rejected: tuple[Rejected, ...] = ()
     mark: Mark | None = None  # where it moves the cursor
+    restates: bool = False  # its values replace those of others too: the provider tells its history anew
 
     def take(self, which: Mask) -> "Told":
         """The same, of the bars that a mask chooses; it moves no cursor."""

@@ -24,7 +24,7 @@ async def keep(database: Database, told: Told) -> Change:
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
     Raises StoreUnavailable.
     """
-    if len(told.bars) <= FEW and not told.rejected:
+    if len(told.bars) <= FEW and not told.rejected and not told.restates:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
             return change
@@ -38,12 +38,12 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     """Write within the caller's transaction; the bars that are new or changed.
 
     A bar that says nothing new writes nothing. The old value of one that changes goes to `candle_revisions`.
-    With `trusting`, many bars are copied: asyncpg.UniqueViolationError if somebody who does not lock the
-    series writes some of them meanwhile.
+    With `trusting` many bars are copied, and what is restated always is: asyncpg.UniqueViolationError if
+    somebody who does not lock the series writes some of them meanwhile.
     """
     if told.rejected:
         await _keep_rejected(connection, told)
-    if len(told.bars) > FEW and trusting:
+    if len(told.bars) and (told.restates or (len(told.bars) > FEW and trusting)):
         return await bulk.write(connection, told)
     while (change := await _compared(connection, told)) is None:  # but once: then the head is locked
         await heads.lock(connection, told.symbol, told.interval.value)
