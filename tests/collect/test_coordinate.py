@@ -60,6 +60,7 @@ def coordinator(
         "CADENCE_T0": "bars_1m=60",
         "CADENCE_T1": "bars_1m=60",
         "LOCAL_SWEEP_TICK_SEC": "15",
+        "EOD_TIERS": "T2",
         **settings,
     }
     configuration = read(given, dotenv=None)

@@ -13,7 +13,12 @@ from market_data.provider import Limit
 from market_data.settings import Settings
 
 SETTINGS = Settings.model_validate(
-    {"cadence_t0": "bars_1m=60,quotes_l1=60", "cadence_t1": "bars_1m=300", "cadence_t2": "eod=86400"}
+    {
+        "cadence_t0": "bars_1m=60,quotes_l1=60",
+        "cadence_t1": "bars_1m=300",
+        "cadence_t2": "eod=86400",
+        "eod_tiers": "T2",
+    }
 )
 EVERYWHERE = dict.fromkeys(Capability, ("a", "b"))
 

@@ -36,7 +36,13 @@ async def queues(redis_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
 
 
 def sweeper(database: Database, queue: Queue, events: list[Event] | None = None, **settings: str) -> Sweeper:
-    given = {"FINNHUB_LIMITS": "1000/1", "YAHOO_LIMITS": "1000/1", "LOCAL_SWEEP_TICK_SEC": "5", **settings}
+    given = {
+        "FINNHUB_LIMITS": "1000/1",
+        "YAHOO_LIMITS": "1000/1",
+        "LOCAL_SWEEP_TICK_SEC": "5",
+        "EOD_TIERS": "T2",
+        **settings,
+    }
     providers, configuration = discover(), read(given, dotenv=None)
     roster = Roster(providers, accounts(configuration, providers), InForce(configuration), lambda: NOW)
     return Sweeper(database, queue, roster, (events if events is not None else []).append)

@@ -110,6 +110,7 @@ async def collecting(
             {
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",
+                "EOD_TIERS": "none",
                 "CALL_TIMEOUT_SEC": str(CALL_SECONDS),
                 f"{prefix}_BASE_URL": simulator.base_urls[provider],
                 f"{prefix}_API_KEY": "hunter2",

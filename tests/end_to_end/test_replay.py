@@ -93,6 +93,7 @@ async def collecting(
                 f"{prefix}_LIMITS": "1000/1",
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",
+                "EOD_TIERS": "none",
             },
             dotenv=None,
         )
