@@ -36,7 +36,7 @@ class Recorded:
 
 
 # Replicas read the same ledger and the same bars: of the gauges made of them the worst answer counts.
-_VIOLATION = "max by (tier, interval) (slo_gap_violation_rate{{tier=\"{tier}\"}}) >= {limit}"
+_VIOLATION = 'max by (tier, interval) (slo_gap_violation_rate{{tier="{tier}"}}) >= {limit}'
 _P99_PUBLISH = "histogram_quantile(0.99, sum by (le) (rate(ws_publish_latency_ms_bucket[5m])))"
 _P95_WRITE = "histogram_quantile(0.95, sum by (le) (rate(write_batch_ms_bucket[5m])))"
 # a provider that throttles, or lacks a symbol, does nothing wrong

@@ -62,7 +62,8 @@ def _budget(slo: str, share: float) -> Panel:
         f"1 spends the month's budget of {slo} in a month; 14.4 for an hour or 6 for six hours is an alert.",
         "none",
         tuple(
-            Query(f"slo:{slo}_errors:ratio_{window} / {share}", f"over {window}") for window in ("5m", "1h", "6h")
+            Query(f"slo:{slo}_errors:ratio_{window} / {share}", f"over {window}")
+            for window in ("5m", "1h", "6h")
         ),
         ((0, "green"), (6, "yellow"), (14.4, "red")),
         (f"SLO{slo.capitalize()}BurnFast", f"SLO{slo.capitalize()}BurnSlow"),
@@ -333,7 +334,12 @@ BOARDS = (
                 "Dropped messages",
                 "Messages that slow clients lost: conflated to newer ones, or with their connection.",
                 "ops",
-                (Query("sum by (instance) (rate(ws_dropped_messages_total[$__rate_interval]))", "{{instance}}"),),
+                (
+                    Query(
+                        "sum by (instance) (rate(ws_dropped_messages_total[$__rate_interval]))",
+                        "{{instance}}",
+                    ),
+                ),
                 ((0, "green"), (1, "yellow")),
                 ("WSPublishLatencyHigh",),
             ),

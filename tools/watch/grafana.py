@@ -41,7 +41,10 @@ _Builder = timeseries.Panel | statetimeline.Panel
 
 def text(board: Board, links: Links) -> str:
     """The JSON of a dashboard."""
-    return json.dumps(_dashboard(board, links), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(_dashboard(board, links), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )
 
 
 def _dashboard(board: Board, links: Links) -> object:
