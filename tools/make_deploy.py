@@ -22,7 +22,7 @@ _MADE = "# Made by tools/make_deploy.py from {source}: change that, and run `mak
 class _Dumper(yaml.SafeDumper):
     """Indents lists, and writes nothing as a reference to something before."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, _: object) -> bool:

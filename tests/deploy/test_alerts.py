@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from watch.alerts import ALERTS, Alert
 
 from .programs import DEPLOY, said

@@ -21,7 +21,7 @@ from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.slo import violation_rates
 
 US_EQUITIES = "XNYS"
-"""The exchange whose hours alerts go by: an alert cannot know holidays, half days and daylight saving time."""
+"""The exchange whose hours are told: alerts know nothing of holidays and half days."""
 ANSWER_SECONDS = 2.0
 """A store that does not answer within this time is out: a scrape has 10 s, and other metrics to bring."""
 
