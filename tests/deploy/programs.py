@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -19,6 +21,17 @@ PACKAGES = {
     "kubectl": "kubectl",
 }
 """By program the Debian package that has it: `tools/install-debian` installs them."""
+
+
+def documents(name: str) -> list[Any]:
+    """The YAML documents of a file of deploy/."""
+    return list(yaml.safe_load_all((DEPLOY / name).read_text(encoding="utf-8")))
+
+
+def document(name: str) -> Any:
+    """The only YAML document of a file of deploy/."""
+    [found] = documents(name)
+    return found
 
 
 def program(name: str) -> str:
