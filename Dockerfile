@@ -18,6 +18,7 @@ RUN PATH="/opt/installer/bin:$PATH" /opt/installer/bin/uv build --quiet --no-bui
       --python /opt/installer/bin/python --wheel --out-dir /build/dist . && \
     /opt/installer/bin/uv pip install --quiet --python /opt/market-data/bin/python --no-deps dist/*.whl && \
     /opt/installer/bin/uv pip check --quiet --python /opt/market-data/bin/python && \
+    rm -f /opt/market-data/.lock && \
     find /opt/market-data -type d \( -name tests -o -name include \) -path '*/site-packages/*' -prune -exec rm -rf {} + && \
     /opt/market-data/bin/python -m compileall -q -j 0 /opt/market-data/lib
 
