@@ -190,9 +190,9 @@ def test_it_serves_as_a_user_without_rights_and_stops_in_order(image: Stage) -> 
         # a temporary folder of its own, as every container has
         own = {"DATA_DIR": str(folder / "data"), "HOST": "127.0.0.1", "TMPDIR": str(folder)}
         environment = image.environment | own
-        program, *words = [*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"]), "--port", "0", "--json"]
+        words: list[str] = json.loads(said["ENTRYPOINT"]) + json.loads(said["CMD"])
         process = subprocess.Popen(
-            [image.root / "opt" / "market-data" / "bin" / program, *words],
+            [image.root / "opt" / "market-data" / "bin" / words[0], *words[1:], "--port", "0", "--json"],
             cwd=folder,
             env=environment,
             user=user,

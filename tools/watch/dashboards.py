@@ -317,7 +317,7 @@ BOARDS = (
                 "Clients connected to each replica.",
                 "short",
                 (Query("sum by (instance) (ws_clients_gauge)", "{{instance}}"),),
-                alerts=("NoWSClientsDuringRTH",),
+                alerts=("NoWSClientsDuringRTH", "WebSocketProbeFailing"),
             ),
             Panel(
                 "Publish latency",
