@@ -10,11 +10,11 @@ from shutil import rmtree
 import pytest
 
 from market_data.collect.sweep import Sweeper
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.queue import Job, group
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedValkey
-from market_data.wiring import Stores
 
 from .conftest import NOW, Clock, Served, Serving, at, pauses, until
 

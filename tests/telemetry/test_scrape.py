@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.providers import discover
@@ -18,7 +19,7 @@ from market_data.serve.parts import Parts
 from market_data.settings import read
 from market_data.store import cursor, universe
 from market_data.store.embedded import EmbeddedValkey
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 pytestmark = pytest.mark.anyio
 
