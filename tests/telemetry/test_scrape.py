@@ -72,6 +72,7 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         "slo_gap_violation_rate": {"1m,T0": 0.0, "1d,T0": 0.0},
         "fetch_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "ingestion_lag_seconds": {"1m": 0.0},
+        "market_open": {"XNYS": 0.0},
         "store_up": {"redis": 1.0, "postgresql": 1.0},
         "ws_clients_gauge": {"": 0.0},
         "ws_replay_buffer_bars": {"": 0.0},
