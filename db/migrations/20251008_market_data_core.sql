@@ -254,6 +254,16 @@ CREATE TABLE IF NOT EXISTS vacancies (
     CHECK (start_ts < end_ts)
 );
 
+-- Spans of 5-minute buckets whose 1m bars were written too late for the scheduled refresh of TimescaleDB's continuous
+-- aggregates, noted in the transaction that wrote the bars; `candles_refresh` takes them. Without TimescaleDB it is empty.
+CREATE TABLE IF NOT EXISTS candles_touched (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    start_ts   timestamptz NOT NULL,
+    end_ts     timestamptz NOT NULL,    -- exclusive
+    touched_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (start_ts < end_ts)
+);
+
 -- Bars built from 1m bars. TimescaleDB has continuous aggregates of these names instead.
 DO $$
 DECLARE

@@ -1,0 +1,154 @@
+-- The tables of the market data service on TimescaleDB 2.x: all that 20251008_market_data_core.sql makes (it lies beside
+-- this file and is applied first), with bars of minutes in compressed chunks of a day, and bars of 5m and 1h built of them.
+-- Apply with `psql -f` or `market-data migrate`, to an empty database or to one whose plain tables hold bars; applying it
+-- again changes nothing, and what was interrupted goes on. What it does, and why, is told in docs/storage.md.
+--
+-- In steps, since building bars cannot be part of a transaction: `market-data migrate` runs them one by one.
+
+\ir 20251008_market_data_core.sql
+
+-- Step: how bars are built.
+BEGIN;
+
+SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
+SET LOCAL client_min_messages = warning;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        RAISE EXCEPTION 'this database has no TimescaleDB'
+            USING HINT = 'Let a superuser run CREATE EXTENSION timescaledb, or leave it at the core migration.';
+    END IF;
+END
+$$;
+
+-- Builds the buckets that candles_touched notes, oldest first, and those of the last two weeks that a scheduled refresh
+-- should have built a day ago. Each refresh is a transaction of its own, of a day at most. A note is removed when its
+-- buckets are built: after a kill they are built again. Minutes that retention may have dropped are left alone: to build
+-- a bar anew of what is gone would empty it.
+CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $$
+DECLARE
+    settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
+    kept_since timestamptz;
+    taken bigint[];
+    noted tstzmultirange;
+    day tstzmultirange;
+    starts timestamptz[];
+    ends timestamptz[];
+    piece integer;
+BEGIN
+    SELECT coalesce(max(now() - (config ->> 'drop_after')::interval + interval '1 day'), '-infinity') INTO kept_since
+    FROM timescaledb_information.jobs
+    WHERE proc_name = 'policy_retention' AND hypertable_name = 'candles_intraday'
+      AND next_start IS DISTINCT FROM 'infinity';
+
+    SELECT array_agg(id), range_agg(tstzrange(start_ts, end_ts)) INTO taken, noted
+    FROM (SELECT * FROM candles_touched ORDER BY start_ts LIMIT most) AS one;
+
+    SELECT array_agg(lower(span) ORDER BY span), array_agg(upper(span) ORDER BY span) INTO starts, ends
+    FROM (
+        SELECT unnest(noted * tstzmultirange(tstzrange(midnight, midnight + interval '1 day'))
+                            * tstzmultirange(tstzrange(kept_since, settled))) AS span
+        FROM generate_series(date_bin('1 day', lower(noted), 'epoch'), upper(noted), interval '1 day') AS midnight
+    ) AS daily;
+    FOR piece IN 1 .. coalesce(cardinality(starts), 0) LOOP
+        CALL refresh_continuous_aggregate('candles_5m', starts[piece], ends[piece]);
+        CALL refresh_continuous_aggregate('candles_1h', date_bin('1 hour', starts[piece], 'epoch'),
+                                          date_bin('1 hour', ends[piece] + interval '55 minutes', 'epoch'));
+    END LOOP;
+    DELETE FROM candles_touched WHERE id = ANY (taken);
+    COMMIT;
+
+    CALL refresh_continuous_aggregate('candles_5m', settled - interval '14 days', settled - interval '1 day');
+    CALL refresh_continuous_aggregate('candles_1h', settled - interval '14 days', settled - interval '1 day');
+
+    -- Scheduled work waits until the bars that were there when the chunks were made are built: see below.
+    PERFORM alter_job(job_id, next_start => now())
+    FROM timescaledb_information.jobs
+    WHERE next_start = 'infinity' AND NOT EXISTS (SELECT FROM candles_touched)
+      AND (hypertable_name IN ('candles_intraday', 'candles_5m', 'candles_1h')
+           OR hypertable_name IN (SELECT materialization_hypertable_name
+                                  FROM timescaledb_information.continuous_aggregates
+                                  WHERE view_name IN ('candles_5m', 'candles_1h')));
+END
+$$;
+
+COMMIT;
+
+-- Step: chunks, what is built, and what is scheduled. What an operator has changed since is left as it is.
+BEGIN;
+
+SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
+SET LOCAL client_min_messages = warning;
+
+DO $$
+DECLARE
+    width text;
+    built text;
+    job integer;
+    jobs integer[] := '{}';
+BEGIN
+    IF EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'candles_intraday') THEN
+        RETURN;
+    END IF;
+
+    -- The views of plain PostgreSQL give way. Bars that are there move into chunks: nobody reads or writes them meanwhile.
+    DROP VIEW IF EXISTS candles_5m, candles_1h;
+    PERFORM create_hypertable('candles_intraday', 'ts', chunk_time_interval => interval '1 day',
+                              create_default_indexes => false, migrate_data => true);
+
+    -- Compressed, a series' bars of a day lie together, in order of time.
+    ALTER TABLE candles_intraday SET (timescaledb.compress, timescaledb.compress_segmentby = 'symbol, interval',
+                                      timescaledb.compress_orderby = 'ts');
+    jobs := jobs || add_compression_policy('candles_intraday', interval '14 days')
+                 || add_retention_policy('candles_intraday', interval '365 days');
+
+    FOR built, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
+        -- materialized_only = false: what is not built yet is built as it is read.
+        EXECUTE format($view$
+            CREATE MATERIALIZED VIEW %I WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+            SELECT symbol,
+                   time_bucket(%L, ts) AS ts,
+                   first(open, ts) AS open,
+                   max(high) AS high,
+                   min(low) AS low,
+                   last(close, ts) AS close,
+                   sum(volume) AS volume
+            FROM candles_intraday
+            WHERE interval = '1m'
+            GROUP BY symbol, time_bucket(%L, ts)
+            WITH NO DATA
+        $view$, built, width, width);
+        EXECUTE format($view$
+            ALTER MATERIALIZED VIEW %I SET (timescaledb.compress, timescaledb.compress_segmentby = 'symbol',
+                                            timescaledb.compress_orderby = 'ts')
+        $view$, built);
+        jobs := jobs || add_continuous_aggregate_policy(built::regclass, start_offset => interval '3 days',
+                                                        end_offset => interval '2 hours',
+                                                        schedule_interval => interval '10 minutes')
+                     || add_compression_policy(built::regclass, interval '14 days');
+    END LOOP;
+
+    -- A scheduled refresh builds the newest days alone, and what is read trusts that all before them is built; retention
+    -- drops what is not built yet. So the bars that are there are built first.
+    INSERT INTO candles_touched (start_ts, end_ts)
+    SELECT midnight, midnight + interval '1 day'
+    FROM generate_series((SELECT date_bin('1 day', min(ts), 'epoch') FROM candles_intraday),
+                         (SELECT max(ts) FROM candles_intraday), interval '1 day') AS midnight
+    WHERE EXISTS (SELECT FROM candles_intraday WHERE ts >= midnight AND ts < midnight + interval '1 day');
+    FOREACH job IN ARRAY jobs LOOP
+        PERFORM alter_job(job, next_start => 'infinity');
+    END LOOP;
+END
+$$;
+
+COMMIT;
+
+-- Step: quiet.
+SET client_min_messages = warning;
+
+-- Step: what is noted is built; then what is scheduled begins.
+CALL candles_refresh(1000000);
+
+-- Step: as before.
+RESET client_min_messages;
