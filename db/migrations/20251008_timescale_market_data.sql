@@ -2,12 +2,9 @@
 -- this file and is applied first), with bars of minutes in compressed chunks of a day, and bars of 5m and 1h built of them.
 -- Apply with `psql -f` or `market-data migrate`, to an empty database or to one whose plain tables hold bars; applying it
 -- again changes nothing, and what was interrupted goes on. What it does, and why, is told in docs/storage.md.
---
--- In steps, since building bars cannot be part of a transaction: `market-data migrate` runs them one by one.
 
 \ir 20251008_market_data_core.sql
 
--- Step: how bars are built.
 BEGIN;
 
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
@@ -22,17 +19,16 @@ BEGIN
 END
 $$;
 
--- Builds the buckets that candles_touched notes, oldest first, and those of the last two weeks that a scheduled refresh
--- should have built a day ago. Each refresh is a transaction of its own, of a day at most. A note is removed when its
--- buckets are built: after a kill they are built again. Minutes that retention may have dropped are left alone: to build
--- a bar anew of what is gone would empty it.
+-- Builds the buckets of the first notes in candles_touched, oldest first, and those of the last two weeks that a
+-- scheduled refresh should have built a day ago. Each refresh is a transaction of its own, of a day at most. A note is
+-- removed when its buckets are built: after a kill they are built again. Minutes that retention may have dropped are left
+-- alone: to build a bar anew of what is gone would empty it.
 CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $$
 DECLARE
     settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
     kept_since timestamptz;
     taken bigint[];
     noted tstzmultirange;
-    day tstzmultirange;
     starts timestamptz[];
     ends timestamptz[];
     piece integer;
@@ -55,6 +51,8 @@ BEGIN
         CALL refresh_continuous_aggregate('candles_5m', starts[piece], ends[piece]);
         CALL refresh_continuous_aggregate('candles_1h', date_bin('1 hour', starts[piece], 'epoch'),
                                           date_bin('1 hour', ends[piece] + interval '55 minutes', 'epoch'));
+        DELETE FROM candles_touched WHERE id = ANY (taken) AND end_ts <= ends[piece];
+        COMMIT;
     END LOOP;
     DELETE FROM candles_touched WHERE id = ANY (taken);
     COMMIT;
@@ -73,14 +71,7 @@ BEGIN
 END
 $$;
 
-COMMIT;
-
--- Step: chunks, what is built, and what is scheduled. What an operator has changed since is left as it is.
-BEGIN;
-
-SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
-SET LOCAL client_min_messages = warning;
-
+-- Chunks, what is built, and what is scheduled. What an operator has changed since is left as it is.
 DO $$
 DECLARE
     width text;
@@ -144,11 +135,8 @@ $$;
 
 COMMIT;
 
--- Step: quiet.
+-- Last: what is noted is built, and what is scheduled begins. This cannot be part of a transaction; `market-data migrate`
+-- does it after this file, and the service in the background.
 SET client_min_messages = warning;
-
--- Step: what is noted is built; then what is scheduled begins.
 CALL candles_refresh(1000000);
-
--- Step: as before.
 RESET client_min_messages;

@@ -8,11 +8,11 @@ from functools import cached_property
 import asyncpg
 import numpy as np
 
-from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, VolumeScope
+from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import moment
-from market_data.store import cursor, heads, rows
+from market_data.store import cursor, heads, rows, touched
 from market_data.store.bars import Table
 from market_data.store.connect import Connection, Database, sql
 from market_data.store.cursor import Mark
@@ -88,7 +88,7 @@ async def keep(database: Database, told: Told) -> Change:
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
     Raises StoreUnavailable.
     """
-    if len(told.bars) <= FEW and not told.rejected:
+    if len(told.bars) <= FEW and not told.rejected and not len(_late(told)):
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
             return change
@@ -108,7 +108,21 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     if told.rejected:
         await _keep_rejected(connection, told)
     if len(told.bars) > FEW and trusting:
-        return await _copied(connection, told)
+        change = await _copied(connection, told)
+    else:
+        change = await _locked(connection, told)
+    if change.states and len(_late(told)):
+        changed = told.bars.ts[[place for place, _, _ in change.states]]
+        await touched.note(connection, touched.late(changed, told.as_of))
+    return change
+
+
+def _late(told: Told) -> Times:
+    """Those of the bars that longer ones have been built of already."""
+    return touched.late(told.bars.ts, told.as_of) if told.interval is Interval.M1 else told.bars.ts[:0]
+
+
+async def _locked(connection: Connection, told: Told) -> Change:
     while (change := await _compared(connection, told)) is None:  # but once: then the head is locked
         await heads.lock(connection, told.symbol, told.interval.value)
     return change

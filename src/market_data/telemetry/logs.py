@@ -7,6 +7,7 @@ from dataclasses import asdict
 import structlog
 
 from market_data.events import (
+    AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
@@ -40,6 +41,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     GapsFound: (logging.DEBUG, "Gaps found"),
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
+    AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 

