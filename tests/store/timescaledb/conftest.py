@@ -1,4 +1,4 @@
-"""Two real TimescaleDBs: one in WebAssembly, wherever Node.js is, and a full one where TEST_TIMESCALE_URL names it.
+"""Two real TimescaleDBs: one in WebAssembly where Node.js is, a full one where TEST_TIMESCALE_URL names it.
 
 The first serves one connection at a time and knows no COPY; its jobs run only when they are called.
 """
@@ -34,11 +34,12 @@ Fresh = Callable[[], str]
 
 @pytest.fixture(scope="session")
 def wasm_server() -> Iterator[Fresh]:
-    """Makes a new, empty database in WebAssembly, which takes the place of the one before; returns its URL."""
-    if not (shutil.which("node") and shutil.which("npm")):
+    """Makes a new, empty database in WebAssembly in the place of the one before; returns its URL."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
         pytest.skip(NO_NODE)
-    _install()
-    words = ["node", str(FOLDER / "server.mjs")]
+    _install(npm)
+    words = [node, str(FOLDER / "server.mjs")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -54,14 +55,14 @@ def wasm_server() -> Iterator[Fresh]:
         asked.close()
 
 
-def _install() -> None:
+def _install(npm: str) -> None:
     """What package-lock.json names; one worker installs, the others wait for it."""
     lock = FOLDER / "package-lock.json"
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = FOLDER / "node_modules" / ".package-lock.json"
         if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
-            subprocess.run(["npm", "ci", "--silent"], cwd=FOLDER, timeout=INSTALL_SECONDS, check=True)
+            subprocess.run([npm, "ci", "--silent"], cwd=FOLDER, timeout=INSTALL_SECONDS, check=True)
             done.touch()
 
 
