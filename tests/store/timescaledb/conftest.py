@@ -19,6 +19,11 @@ import pytest
 
 from market_data.store.connect import migrate, open_database
 
+from ..conftest import Program  # noqa: TID252 - the tests of the store have no name of their own
+
+MIGRATIONS = Path(__file__).parents[3] / "db" / "migrations"
+CORE = MIGRATIONS / "20251008_market_data_core.sql"
+TIMESCALE = MIGRATIONS / "20251008_timescale_market_data.sql"
 FOLDER = Path(__file__).parent
 INSTALL_SECONDS = 300.0
 """How long npm may take."""
@@ -115,6 +120,16 @@ def postgres_url(empty_postgres_url: str) -> str:
 
     asyncio.run(apply())
     return empty_postgres_url
+
+
+@pytest.fixture
+def apply(program: Program) -> Callable[[str, Path], None]:
+    """Applies a migration as the deployment guide does; a complaint is a failure."""
+
+    def applied(url: str, file: Path) -> None:
+        program("psql", url, "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(file))
+
+    return applied
 
 
 async def _run(url: str, *statements: str) -> None:

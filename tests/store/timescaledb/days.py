@@ -1,0 +1,50 @@
+"""Bars to build longer ones of, and what plain PostgreSQL makes of the same bars."""
+
+from market_data.store.connect import Database
+
+from .conftest import CORE
+
+FILL = """
+-- Of $1 symbols every $4 days, from $2 to $3 days ago, an hour and a half of minutes with holes, a running minute, and a
+-- 5m bar that is told as such.
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider, status)
+SELECT 'S' || number, '1m', at, 100 + i % 7, 103 + i % 11, 99 - i % 5, 100 + i % 3, 10 + i * number, 'yahoo',
+       CASE WHEN i = 89 THEN 'partial' ELSE 'final' END
+FROM generate_series(1, $1::integer) AS number,
+     generate_series($2::integer, $3::integer, -$4::integer) AS day,
+     generate_series(0, 89) AS i,
+     LATERAL (SELECT date_bin('1 day', now(), 'epoch') - day * interval '1 day' + interval '13 hours 58 minutes'
+                     + i * interval '1 minute') AS minute (at)
+WHERE i % (number + 4) > 0
+"""
+TOLD = """
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider)
+SELECT DISTINCT symbol, '5m', date_bin('5 minutes', ts, 'epoch'), 1, 1, 1, 1, 1, 'yahoo' FROM candles_intraday
+"""
+VIEWS = ("candles_5m", "candles_1h")
+SAME = """
+SELECT count(*) AS rows, count(*) FILTER (WHERE built IS DISTINCT FROM plain) AS differ
+FROM public.{view} AS built FULL JOIN plain.{view} AS plain USING (symbol, ts)
+"""
+
+
+async def fill(database: Database, symbols: int, first: int, last: int, every: int) -> None:
+    """Bars of `symbols`, each `every` days from `first` to `last` days ago."""
+    await database.run(FILL, symbols, first, last, every)
+    await database.run(TOLD)
+
+
+async def differences(database: Database) -> list[tuple[int, int]]:
+    """Of candles_5m and of candles_1h: how many bars there are, here or on plain PostgreSQL, and how many are
+    not alike in both. Plain PostgreSQL is the core migration in a schema of its own, with the same bars.
+    """
+    async with database.connection() as connection:
+        await connection.execute(
+            "DROP SCHEMA IF EXISTS plain CASCADE; CREATE SCHEMA plain; SET search_path = plain"
+        )
+        try:
+            await connection.execute(CORE.read_text(encoding="utf-8"))
+            await connection.execute("INSERT INTO candles_intraday SELECT * FROM public.candles_intraday")
+        finally:
+            await connection.execute("RESET search_path")
+        return [tuple(await connection.fetchrow(SAME.format(view=view))) for view in VIEWS]
