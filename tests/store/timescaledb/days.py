@@ -46,5 +46,5 @@ async def differences(database: Database) -> list[tuple[int, int]]:
             await connection.execute(CORE.read_text(encoding="utf-8"))
             await connection.execute("INSERT INTO candles_intraday SELECT * FROM public.candles_intraday")
         finally:
-            await connection.execute("RESET search_path")
+            await connection.execute("SET search_path = public")
         return [tuple(await connection.fetchrow(SAME.format(view=view))) for view in VIEWS]
