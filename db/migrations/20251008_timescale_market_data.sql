@@ -19,34 +19,46 @@ BEGIN
 END
 $$;
 
--- Builds the buckets of the first notes in candles_touched, oldest first, and those of the last two weeks that a
--- scheduled refresh should have built a day ago. Each refresh is a transaction of its own, of a day at most. A note is
+-- Builds what nobody else does. First what lies between the newest bar that is built and a day ago: the scheduled
+-- refresh builds the last three days, but what is read trusts that all before the newest built bar is built too. Then the
+-- buckets that late writes have noted, oldest first. Each refresh is a transaction of its own, of a day at most; a note is
 -- removed when its buckets are built: after a kill they are built again. Minutes that retention may have dropped are left
 -- alone: to build a bar anew of what is gone would empty it.
 CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $$
 DECLARE
     settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
     kept_since timestamptz;
+    built text;
+    bars text;
+    since timestamptz;
     taken bigint[];
-    noted tstzmultirange;
     starts timestamptz[];
     ends timestamptz[];
-    piece integer;
 BEGIN
     SELECT coalesce(max(now() - (config ->> 'drop_after')::interval + interval '1 day'), '-infinity') INTO kept_since
     FROM timescaledb_information.jobs
     WHERE proc_name = 'policy_retention' AND hypertable_name = 'candles_intraday'
       AND next_start IS DISTINCT FROM 'infinity';
 
-    SELECT array_agg(id), range_agg(tstzrange(start_ts, end_ts)) INTO taken, noted
-    FROM (SELECT * FROM candles_touched ORDER BY start_ts LIMIT most) AS one;
+    FOREACH built IN ARRAY ARRAY['candles_5m', 'candles_1h'] LOOP
+        SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) INTO bars
+        FROM timescaledb_information.continuous_aggregates WHERE view_name = built;
+        EXECUTE format('SELECT coalesce((SELECT max(ts) FROM %s),
+                                        (SELECT min(ts) FROM candles_intraday WHERE interval = ''1m''))', bars) INTO since;
+        CONTINUE WHEN since IS NULL;
+        since := date_bin('1 hour', greatest(since, kept_since), 'epoch');
+        WHILE since < settled - interval '1 day' LOOP
+            CALL refresh_continuous_aggregate(built::regclass, since, since + interval '1 day');
+            since := since + interval '1 day';
+        END LOOP;
+    END LOOP;
 
+    SELECT array_agg(id) INTO taken FROM (SELECT id FROM candles_touched ORDER BY start_ts LIMIT most) AS first;
     SELECT array_agg(lower(span) ORDER BY span), array_agg(upper(span) ORDER BY span) INTO starts, ends
-    FROM (
-        SELECT unnest(noted * tstzmultirange(tstzrange(midnight, midnight + interval '1 day'))
-                            * tstzmultirange(tstzrange(kept_since, settled))) AS span
-        FROM generate_series(date_bin('1 day', lower(noted), 'epoch'), upper(noted), interval '1 day') AS midnight
-    ) AS daily;
+    FROM (SELECT range_agg(tstzrange(start_ts, end_ts)) AS all FROM candles_touched WHERE id = ANY (taken)) AS noted,
+         generate_series(date_bin('1 day', lower(noted.all), 'epoch'), upper(noted.all), interval '1 day') AS midnight,
+         unnest(noted.all * tstzmultirange(tstzrange(midnight, midnight + interval '1 day'))
+                          * tstzmultirange(tstzrange(kept_since, settled))) AS span;
     FOR piece IN 1 .. coalesce(cardinality(starts), 0) LOOP
         CALL refresh_continuous_aggregate('candles_5m', starts[piece], ends[piece]);
         CALL refresh_continuous_aggregate('candles_1h', date_bin('1 hour', starts[piece], 'epoch'),
@@ -55,15 +67,11 @@ BEGIN
         COMMIT;
     END LOOP;
     DELETE FROM candles_touched WHERE id = ANY (taken);
-    COMMIT;
-
-    CALL refresh_continuous_aggregate('candles_5m', settled - interval '14 days', settled - interval '1 day');
-    CALL refresh_continuous_aggregate('candles_1h', settled - interval '14 days', settled - interval '1 day');
 
     -- Scheduled work waits until the bars that were there when the chunks were made are built: see below.
     PERFORM alter_job(job_id, next_start => now())
     FROM timescaledb_information.jobs
-    WHERE next_start = 'infinity' AND NOT EXISTS (SELECT FROM candles_touched)
+    WHERE next_start = 'infinity'
       AND (hypertable_name IN ('candles_intraday', 'candles_5m', 'candles_1h')
            OR hypertable_name IN (SELECT materialization_hypertable_name
                                   FROM timescaledb_information.continuous_aggregates
@@ -120,13 +128,7 @@ BEGIN
                      || add_compression_policy(built::regclass, interval '14 days');
     END LOOP;
 
-    -- A scheduled refresh builds the newest days alone, and what is read trusts that all before them is built; retention
-    -- drops what is not built yet. So the bars that are there are built first.
-    INSERT INTO candles_touched (start_ts, end_ts)
-    SELECT midnight, midnight + interval '1 day'
-    FROM generate_series((SELECT date_bin('1 day', min(ts), 'epoch') FROM candles_intraday),
-                         (SELECT max(ts) FROM candles_intraday), interval '1 day') AS midnight
-    WHERE EXISTS (SELECT FROM candles_intraday WHERE ts >= midnight AND ts < midnight + interval '1 day');
+    -- Retention would drop bars that nothing is built of yet: what is scheduled waits for candles_refresh.
     FOREACH job IN ARRAY jobs LOOP
         PERFORM alter_job(job, next_start => 'infinity');
     END LOOP;
@@ -135,8 +137,8 @@ $$;
 
 COMMIT;
 
--- Last: what is noted is built, and what is scheduled begins. This cannot be part of a transaction; `market-data migrate`
+-- Last: what is there is built, and what is scheduled begins. This cannot be part of a transaction; `market-data migrate`
 -- does it after this file, and the service in the background.
 SET client_min_messages = warning;
-CALL candles_refresh(1000000);
+CALL candles_refresh();
 RESET client_min_messages;

@@ -1,4 +1,4 @@
-"""The migration of TimescaleDB: once and again, on nothing and on plain tables with bars, whole and interrupted."""
+"""TimescaleDB's migration: once and again, on nothing and on plain tables with bars, whole and interrupted."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from market_data.store import touched
-from market_data.store.connect import Database, describe, migrate, open_database
+from market_data.store.connect import describe, migrate, open_database
 
 from ..conftest import Program  # noqa: TID252 - the tests of the store have no name of their own
 from .conftest import CORE, TIMESCALE
-from .days import differences, fill
+from .days import VIEWS, built, differences, fill, number, run_job
 
 pytestmark = pytest.mark.anyio
 
@@ -41,12 +41,12 @@ BUILT = """
 SELECT view_name, materialized_only FROM timescaledb_information.continuous_aggregates ORDER BY view_name
 """
 JOBS = """
-SELECT proc_name, config - 'hypertable_id' - 'mat_hypertable_id' AS config, scheduled, next_start = 'infinity' AS waits
+SELECT proc_name, config - 'hypertable_id' - 'mat_hypertable_id' AS config, scheduled,
+       next_start = 'infinity' AS waits
 FROM timescaledb_information.jobs WHERE job_id >= 1000 ORDER BY job_id
 """
 WAITING = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND next_start = 'infinity'"
-RETENTION = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'"
-COUNT = "SELECT count(*), min(ts), max(ts) FROM {of}"
+OLD = "SELECT count(*) FROM candles_intraday WHERE ts < now() - interval '367 days'"
 
 
 async def _state(url: str) -> list[list[tuple[object, ...]]]:
@@ -55,12 +55,6 @@ async def _state(url: str) -> list[list[tuple[object, ...]]]:
         return [
             [tuple(one) for one in await database.fetch(query)] for query in (CHUNKS, COMPRESSED, BUILT, JOBS)
         ]
-
-
-async def _value(database: Database, query: str, *values: object) -> object:
-    row = await database.fetch_one(query, *values)
-    assert row is not None
-    return row[0]
 
 
 async def _service(url: str) -> list[str]:
@@ -121,28 +115,19 @@ async def test_bars_of_plain_tables_move_into_chunks_and_are_built_before_any_is
     await _done("core", timescale_url, apply)
     async with open_database(timescale_url, 1) as database:
         await fill(database, symbols=2, first=500, last=0, every=20)
-        bars = await database.fetch("SELECT * FROM candles_intraday ORDER BY symbol, interval, ts")
-        views = [
-            await database.fetch(f"SELECT * FROM {one} ORDER BY symbol, ts")
-            for one in ("candles_5m", "candles_1h")
-        ]
+        bars, views = await built(database, "candles_intraday"), [await built(database, one) for one in VIEWS]
     await _done("psql", timescale_url, apply)
     async with open_database(timescale_url, 1) as database:
-        assert await database.fetch("SELECT * FROM candles_intraday ORDER BY symbol, interval, ts") == bars
-        await database.run(f"CALL run_job({await _value(database, RETENTION)})")
+        assert await built(database, "candles_intraday") == bars
+        await run_job(database, "policy_retention")
         assert (
-            await _value(
-                database, "SELECT count(*) FROM candles_intraday WHERE ts < now() - interval '367 days'"
-            )
-            == 0
+            await number(database, OLD) == 0 < await number(database, "SELECT count(*) FROM candles_intraday")
         )
-        assert 0 < await _value(database, "SELECT count(*) FROM candles_intraday") < len(bars)
-        for view, before in zip(("candles_5m", "candles_1h"), views, strict=True):
-            assert await database.fetch(f"SELECT * FROM {view} ORDER BY symbol, ts") == before
-        assert await database.fetch("SELECT * FROM candles_touched") == []
+        assert [await built(database, one) for one in VIEWS] == views
+        assert await number(database, "SELECT count(*) FROM candles_touched") == 0
     await _done("psql", timescale_url, apply)  # again, when minutes are gone
     async with open_database(timescale_url, 1) as database:
-        assert await database.fetch("SELECT * FROM candles_1h ORDER BY symbol, ts") == views[1]
+        assert [await built(database, one) for one in VIEWS] == views
 
 
 async def test_interrupted_before_all_is_built_nothing_is_dropped_and_it_goes_on(
@@ -151,16 +136,19 @@ async def test_interrupted_before_all_is_built_nothing_is_dropped_and_it_goes_on
     await _done("core", timescale_url, apply)
     async with open_database(timescale_url, 1) as database:
         await fill(database, symbols=1, first=400, last=10, every=30)
-        expected = await database.fetch("SELECT * FROM candles_1h ORDER BY symbol, ts")
+        views = [await built(database, one) for one in VIEWS]
         assert await migrate(database) == [CORE.name, TIMESCALE.name]
-        assert await _value(database, WAITING) == 6
-        assert await database.fetch("SELECT * FROM candles_1h ORDER BY symbol, ts") == expected
-        await database.run("CALL candles_refresh(3)")  # some of it
-        assert await _value(database, WAITING) == 6
+        assert await number(database, WAITING) == 6
+        assert [await built(database, one) for one in VIEWS] == views
+        for view in VIEWS:  # some of it
+            await database.run(
+                f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '200 days')"
+            )
+        assert [await built(database, one) for one in VIEWS] == views
     await _done("service", timescale_url, apply)
     async with open_database(timescale_url, 1) as database:
-        assert await _value(database, WAITING) == 0
-        assert await database.fetch("SELECT * FROM candles_1h ORDER BY symbol, ts") == expected
+        assert await number(database, WAITING) == 0
+        assert [await built(database, one) for one in VIEWS] == views
         assert [differ for _, differ in await differences(database)] == [0, 0]
 
 
