@@ -151,6 +151,14 @@ class BackfillEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AggregatesBuilt:
+    """Bars of 5m and 1h were built where late writes had touched them; `left` notes of such are left."""
+
+    left: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -174,6 +182,7 @@ Event = (
     | Rebased
     | BackfillsQueued
     | BackfillEnded
+    | AggregatesBuilt
     | LoopFailed
 )
 Tell = Callable[[Event], None]

@@ -172,6 +172,10 @@ class Settings(BaseModel):
         1440, ge=1, le=10_080, description="Minutes in one backfill of 1m bars, at most."
     )
 
+    aggregates_refresh_sec: float = Field(
+        60.0, ge=0.2, le=3600, description="Seconds between builds of touched 5m and 1h bars (TimescaleDB)."
+    )
+
     breaker_demote_threshold: float = Field(
         0.55, ge=0, le=1, description="Health below which a breaker opens."
     )

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from market_data import refresh
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -268,6 +269,7 @@ class _Assembly:
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,
+            "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
         serve: dict[str, Loop] = {
             "replicas": self.replicas.run,

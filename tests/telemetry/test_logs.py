@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.events import (
+    AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
@@ -75,6 +76,7 @@ LINES: list[tuple[Event, str, str]] = [
     (BackfillEnded(7, "T0", "AAPL", "done", 1, 0, 12.0), "debug", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 12.0, "no"), "warning", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "no"), "error", "Backfill ended"),
+    (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]

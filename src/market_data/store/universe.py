@@ -83,6 +83,7 @@ async def rename(connection: Connection, former: str, symbol: str) -> bool:
     row = await connection.fetchrow(sql("universe_taken"), symbol)
     if row is None or row["taken"]:
         return False
+    await connection.execute(sql("universe_rename_built"), former, symbol)
     await connection.execute(sql("universe_rename"), former, symbol)
     return True
 

@@ -6,9 +6,10 @@ from datetime import datetime
 import asyncpg
 import numpy as np
 
-from market_data.market.bar import Bars
+from market_data.market.bar import Bars, Times
+from market_data.market.interval import Interval
 from market_data.market.span import moment
-from market_data.store import bulk, heads
+from market_data.store import bulk, heads, touched
 from market_data.store.bars import Table
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, Database, sql
@@ -24,7 +25,8 @@ async def keep(database: Database, told: Told) -> Change:
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
     Raises StoreUnavailable.
     """
-    if len(told.bars) <= FEW and not told.rejected and not told.restates:
+    one_way = len(told.bars) <= FEW and not (told.rejected or told.restates or len(_late(told)))
+    if one_way:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
             return change
@@ -44,7 +46,21 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     if told.rejected:
         await _keep_rejected(connection, told)
     if len(told.bars) and (told.restates or (len(told.bars) > FEW and trusting)):
-        return await bulk.write(connection, told)
+        change = await bulk.write(connection, told)
+    else:
+        change = await _locked(connection, told)
+    if change.states and len(_late(told)):
+        changed = told.bars.ts[[place for place, _, _ in change.states]]
+        await touched.note(connection, touched.late(changed, told.as_of))
+    return change
+
+
+def _late(told: Told) -> Times:
+    """Those of the bars that longer ones have been built of already."""
+    return touched.late(told.bars.ts, told.as_of) if told.interval is Interval.M1 else told.bars.ts[:0]
+
+
+async def _locked(connection: Connection, told: Told) -> Change:
     while (change := await _compared(connection, told)) is None:  # but once: then the head is locked
         await heads.lock(connection, told.symbol, told.interval.value)
     return change

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import structlog
 
 from market_data.events import (
+    AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
@@ -42,6 +43,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     Rebased: (logging.INFO, "A provider has re-based its history"),
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
+    AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
