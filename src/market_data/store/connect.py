@@ -60,6 +60,8 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._most_streams = max(pool.get_max_size() // 2, 1)
+        self._streams = asyncio.Semaphore(self._most_streams)
 
     async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]:
         """The rows of one statement."""
@@ -93,6 +95,22 @@ class Database:
         with _outages():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def streaming(self) -> AsyncIterator[Connection]:
+        """A connection that may be held for long; half of all at most, so that the others find one."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._streams.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"{self._most_streams} streams are under way, as many as DATABASE_POOL_SIZE allows"
+            ) from None
+        try:
+            async with self.connection() as connection:
+                yield connection
+        finally:
+            self._streams.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
