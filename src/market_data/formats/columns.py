@@ -1,7 +1,7 @@
 """Bars as columns: an Arrow IPC stream, and Parquet."""
 
 import io
-from typing_extensions import Buffer
+from typing import Any
 
 import pyarrow as arrow
 from pyarrow import parquet
@@ -92,7 +92,7 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         self._pieces.append(bytes(data))
         self._at += len(self._pieces[-1])
         return len(self._pieces[-1])

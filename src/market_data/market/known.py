@@ -51,12 +51,16 @@ class KnownBars:
     def take(self, which: slice) -> "KnownBars":
         """The bars of a slice."""
         return KnownBars(
-            self.ts[which],
-            *(column[which] for column in self.numbers()),
-            self.as_of[which],
-            self.revision[which],
-            self.which[which],
-            self.origins,
+            ts=self.ts[which],
+            open=self.open[which],
+            high=self.high[which],
+            low=self.low[which],
+            close=self.close[which],
+            volume=self.volume[which],
+            as_of=self.as_of[which],
+            revision=self.revision[which],
+            which=self.which[which],
+            origins=self.origins,
         )
 
     def runs(self) -> list[tuple[Origin, slice]]:

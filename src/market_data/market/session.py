@@ -146,3 +146,23 @@ class SessionGrid:
         starts = self.days if interval is Interval.D1 else self.opens
         closes = self.closes[np.maximum(np.searchsorted(starts, labels, side="right") - 1, 0)]
         return closes if interval is Interval.D1 else np.minimum(labels + interval.seconds, closes)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketHours:
+    """The regular sessions of a market; with early and late trading; and `around`: each until the next."""
+
+    regular: SessionGrid
+    extended: SessionGrid
+    around: SessionGrid = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "around", self.regular.adjoined())
+
+    def grid(self, *, extended: bool) -> SessionGrid:
+        """The sessions with or without early and late trading."""
+        return self.extended if extended else self.regular
+
+    def of(self, hours: Hours) -> SessionGrid:
+        """The sessions that bars of these hours belong to: one index a date in each of them."""
+        return {Hours.REGULAR: self.regular, Hours.EXTENDED: self.extended}.get(hours, self.around)

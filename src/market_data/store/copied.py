@@ -20,7 +20,10 @@ COLUMNS = ("ts", *NUMBERS, "as_of", "revision", *Origin._fields)
 
 _TYPES = {"ts": ">i8", **dict.fromkeys(NUMBERS, ">f8"), "as_of": ">i8", "revision": ">i4"}
 _FIXED = np.dtype(
-    [("fields", ">i2"), *(one for name, kind in _TYPES.items() for one in ((f"{name}:", ">i4"), (name, kind)))]
+    [
+        ("fields", ">i2"),
+        *(one for name, kind in _TYPES.items() for one in ((f"{name}:", ">i4"), (name, kind))),
+    ]
 )
 _SHIFT = POSTGRES_EPOCH * 1_000_000
 _length = struct.Struct(">i")
@@ -30,7 +33,7 @@ class _Run(NamedTuple):
     """Rows of one origin: how many, of how many bytes each, and where the first begins."""
 
     origin: Origin
-    count: int
+    rows: int
     width: int
     at: int
 
@@ -49,7 +52,7 @@ class Reader:
         runs = list(_runs(data, at))
         if runs:
             self._begun = True
-            at = runs[-1].at + runs[-1].count * runs[-1].width
+            at = runs[-1].at + runs[-1].rows * runs[-1].width
         self._rest = data[at:] if self._begun else data
         return _bars(data, runs)
 
@@ -58,12 +61,12 @@ def _runs(data: bytes, at: int) -> Iterator[_Run]:
     while (tail := _tail(data, at + _FIXED.itemsize)) is not None:
         texts, origin = tail
         width = _FIXED.itemsize + len(texts)
-        count, ahead = 1, at + width + _FIXED.itemsize
+        rows, ahead = 1, at + width + _FIXED.itemsize
         while data.startswith(texts, ahead):
-            count += 1
+            rows += 1
             ahead += width
-        yield _Run(origin, count, width, at)
-        at += count * width
+        yield _Run(origin, rows, width, at)
+        at += rows * width
 
 
 def _tail(data: bytes, at: int) -> tuple[bytes, Origin] | None:
@@ -81,7 +84,7 @@ def _tail(data: bytes, at: int) -> tuple[bytes, Origin] | None:
 
 
 def _bars(data: bytes, runs: list[_Run]) -> KnownBars:
-    pieces = [np.ndarray(one.count, _FIXED, data, one.at, (one.width,)) for one in runs]
+    pieces = [np.ndarray(one.rows, _FIXED, data, one.at, (one.width,)) for one in runs]
     table = np.concatenate(pieces) if len(pieces) > 1 else (pieces or [np.empty(0, _FIXED)])[0]
     if (table["fields"] != len(COLUMNS)).any() or any(
         (table[f"{name}:"] != _FIXED[name].itemsize).any() for name in _TYPES
@@ -89,7 +92,7 @@ def _bars(data: bytes, runs: list[_Run]) -> KnownBars:
         raise ValueError("these are no rows of bars: a field has no value, or another width")
     places: dict[Origin, int] = {}
     which = [places.setdefault(one.origin, len(places)) for one in runs]
-    counts = [one.count for one in runs]
+    counts = [one.rows for one in runs]
     return KnownBars(
         ts=table["ts"].astype(np.int64) + _SHIFT,
         **{name: table[name].astype(np.float64) for name in NUMBERS},

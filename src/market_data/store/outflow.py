@@ -1,10 +1,10 @@
-"""What COPY sends, in blocks as they are taken: a taker that is slow, or gone, holds neither memory nor connection.
+"""What COPY sends, in blocks as they are taken: who is slow, or gone, holds neither memory nor connection.
 
 The connection is read by a task of its own, so that it is given back whatever becomes of the one who takes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from anyio import create_memory_object_stream
 from anyio.streams.memory import MemoryObjectSendStream
@@ -22,7 +22,7 @@ STREAM_SECONDS = 900.0
 """How long one stream may take: as long as it does, the database cannot tidy up behind it."""
 
 
-async def blocks(database: Database, query: str, *values: object) -> AsyncIterator[bytes]:
+async def blocks(database: Database, query: str, *values: object) -> AsyncGenerator[bytes, None]:
     """The bytes of a binary COPY of `query`; at most BLOCKS_WAITING + 2 blocks of them are held.
 
     Raises StoreUnavailable where the database cannot be reached or its taker is too slow.
@@ -59,9 +59,7 @@ async def _fill(
             await send()
 
     async with database.streaming() as connection:
-        await connection.copy_from_query(
-            query, *values, output=keep, format="binary", timeout=STREAM_SECONDS
-        )
+        await connection.copy_from_query(query, *values, output=keep, format="binary", timeout=STREAM_SECONDS)
     await send()
 
 

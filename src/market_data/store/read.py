@@ -1,18 +1,18 @@
 """Reads the bars of one series, stored or built from minutes: a page at once, or any number in blocks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from market_data.calendar import MarketHours
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
-from market_data.market.session import Hours, SessionGrid
+from market_data.market.session import Hours, MarketHours, SessionGrid
 from market_data.market.span import Span, moment
 from market_data.store.bars import Table
-from market_data.store.connect import Database, sql
+from market_data.store.connect import Database
 from market_data.store.copied import Reader
 from market_data.store.outflow import blocks
 
@@ -54,14 +54,15 @@ async def page(database: Database, question: Question, now: float) -> KnownBars:
     return Reader().bars(bytes(data))
 
 
-async def stream(database: Database, question: Question, now: float) -> AsyncIterator[KnownBars]:
+async def stream(database: Database, question: Question, now: float) -> AsyncGenerator[KnownBars, None]:
     """Like `page`, in blocks as they are taken; whoever does not take them waits alone: see outflow."""
     if (asked := _asked(question, now)) is None:
         return
     reader = Reader()
-    async for block in blocks(database, asked[0], *asked[1:]):
-        if len(bars := reader.bars(block)):
-            yield bars
+    async with aclosing(blocks(database, asked[0], *asked[1:])) as found:
+        async for block in found:
+            if len(bars := reader.bars(block)):
+                yield bars
 
 
 def _asked(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | None:
@@ -86,7 +87,9 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
 def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | None:
     grid, length = question.market.of(question.hours or Hours.ALL), question.length
     if length.stored is Interval.D1:
-        first, last = (int(one) for one in np.searchsorted(grid.days, (question.span.start, question.span.end)))
+        first, last = (
+            int(one) for one in np.searchsorted(grid.days, (question.span.start, question.span.end))
+        )
         span = Span(int(grid.opens[first]), int(grid.closes[last - 1])) if first < last else None
     else:
         span = _whole(grid, question.span, length.seconds)
@@ -100,7 +103,9 @@ def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | 
     )
     as_of = question.as_of
     return (
-        Table.INTRADAY.reading("bars_built", start="greatest(session.opens, $4)", end="least(session.closes, $5)"),
+        Table.INTRADAY.reading(
+            "bars_built", start="greatest(session.opens, $4)", end="least(session.closes, $5)"
+        ),
         *(question.symbol, Interval.M1.value, as_of, moment(span.start), moment(span.end), question.limit),
         *(timedelta(seconds=length.seconds), opens, closes, due, days if length.stored else None),
         min(as_of, moment(now)) if as_of else moment(now),
