@@ -5,6 +5,7 @@ Prices are the shortest decimals that read back as the same number.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import mod
 
 import msgspec
 import numpy as np
@@ -71,12 +72,10 @@ def csv(_: Heading) -> Text:
 
 
 def _rows(bars: KnownBars, row: Callable[[Origin], bytes]) -> Iterator[bytes]:
-    ts, as_of = _times(bars.ts), _times(bars.as_of)
-    numbers = [_decimals(column) for column in bars.numbers()]
-    revision = bars.revision.tolist()
-    for origin, run in bars.runs():
-        columns = (column[run] for column in (ts, *numbers, as_of, revision))
-        yield from map(row(origin).__mod__, zip(*columns, strict=True))
+    templates = [row(origin) for origin in bars.origins]
+    numbers = (_decimals(column) for column in bars.numbers())
+    columns = (_times(bars.ts), *numbers, _times(bars.as_of), bars.revision.tolist())
+    return map(mod, map(templates.__getitem__, bars.which.tolist()), zip(*columns, strict=True))
 
 
 def _times(column: Times) -> list[bytes]:

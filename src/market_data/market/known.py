@@ -63,17 +63,6 @@ class KnownBars:
             origins=self.origins,
         )
 
-    def runs(self) -> list[tuple[Origin, slice]]:
-        """The bars in runs of the same origin, in order."""
-        if not len(self):
-            return []
-        borders = [0, *(np.flatnonzero(np.diff(self.which)) + 1).tolist(), len(self)]
-        which = self.which[borders[:-1]].tolist()
-        return [
-            (self.origins[one], slice(start, end))
-            for one, start, end in zip(which, borders, borders[1:], strict=False)
-        ]
-
     def rows(self) -> list[KnownBar]:
         """The same bars one by one: for a few of them."""
         numbers = zip(*(column.tolist() for column in self.numbers()), strict=True)
