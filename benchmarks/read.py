@@ -6,9 +6,9 @@ One year of one symbol's 1m bars (98,000), each learned at a moment of its own, 
 or at URL, an empty database. First 10,000 of them: `asyncpg.fetch` of the same rows in this process, then
 each format over HTTP from a service that is a process of its own, in turns; a ratio is the median time over
 that of the driver, and the goals are 2 for JSON and 1.3 for Arrow. Then the same within this process, without
-HTTP: what is read, and what writing each format costs. Then the whole year in one stream in every format, with
-the peak memory of a service that was just started (VmHWM) over what it had before the first; and a client that
-reads nothing for five seconds.
+HTTP: what is read, and what writing each format costs. Then the whole year in one stream in every format,
+with the peak memory of a service that was just started (VmHWM) over what it had before the first; and a
+client that reads nothing for five seconds.
 """
 
 import argparse
