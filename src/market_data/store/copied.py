@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from market_data.market.known import KnownBars, Origin
-from market_data.store.rows import POSTGRES_EPOCH, SIGNATURE
+from market_data.store.rows import END, POSTGRES_EPOCH, SIGNATURE
 
 NUMBERS = ("open", "high", "low", "close", "volume")
 COLUMNS = ("ts", *NUMBERS, "as_of", "revision", *Origin._fields)
@@ -69,6 +69,11 @@ class Reader:
             which=np.repeat(which, [one.rows for one in runs]),
             origins=tuple(map(_read, self._seen)),
         )
+
+    def end(self) -> None:
+        """ValueError where what came is not whole: then something else was read for rows of bars."""
+        if self._rest.removeprefix(b"" if self._begun else SIGNATURE) != END:
+            raise ValueError("these are no rows of bars: they do not end where the data do")
 
     def _runs(self, data: bytes, at: int) -> Iterator[_Run]:
         while (found := self._origin(data, at + _FIXED.itemsize)) is not None:

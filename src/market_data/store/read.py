@@ -43,15 +43,18 @@ class Question:
 
 async def page(database: Database, question: Question, now: float) -> KnownBars:
     """All the bars at once: for questions with a limit. `now`, in epoch seconds, tells which are not over."""
-    data = bytearray()
+    data, reader = bytearray(), Reader()
 
     async def keep(piece: bytes) -> None:
         data.extend(piece)
 
-    if (asked := _asked(question, now)) is not None:
-        async with database.connection() as connection:
-            await connection.copy_from_query(asked[0], *asked[1:], output=keep, format="binary")
-    return Reader().bars(bytes(data))
+    if (asked := _asked(question, now)) is None:
+        return reader.bars(b"")
+    async with database.connection() as connection:
+        await connection.copy_from_query(asked[0], *asked[1:], output=keep, format="binary")
+    bars = reader.bars(bytes(data))
+    reader.end()
+    return bars
 
 
 async def stream(database: Database, question: Question, now: float) -> AsyncGenerator[KnownBars, None]:
@@ -63,6 +66,7 @@ async def stream(database: Database, question: Question, now: float) -> AsyncGen
         async for block in found:
             if len(bars := reader.bars(block)):
                 yield bars
+    reader.end()
 
 
 def _asked(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | None:
