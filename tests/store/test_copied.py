@@ -34,8 +34,7 @@ async def copied(database: Database, query: str = QUERY) -> bytes:
     async def keep(piece: bytes) -> None:
         data.extend(piece)
 
-    async with database.connection() as connection:
-        await connection.copy_from_query(query, output=keep, format="binary")
+    await database.copied(keep, query)
     return bytes(data)
 
 

@@ -30,10 +30,11 @@ async def pair(postgres_url: str) -> AsyncIterator[Database]:
 
 
 async def _idle(database: Database) -> None:
-    """Wait until no connection streams and both can be had."""
+    """Wait until another stream may begin, and see that every connection is of use."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async with database.streaming(), database.connection():
-            pass
+        assert [block async for block in blocks(database, "SELECT 1")]
+        async with database.connection() as one, database.connection() as other:
+            assert [await each.fetchval("SELECT 7") for each in (one, other)] == [7, 7]
 
 
 async def test_a_stream_gives_all_that_the_query_gives(pair: Database) -> None:
@@ -89,6 +90,26 @@ async def test_one_that_takes_nothing_is_left(pair: Database, monkeypatch: pytes
             await anext(found)
         with pytest.raises(StoreUnavailable, match="nothing was taken"):
             await anext(found)
+
+
+async def test_one_that_leaves_at_any_moment_leaves_no_answers_behind(pair: Database) -> None:
+    for number in range(40):
+        async with aclosing(blocks(pair, ENDLESS)) as found:
+            for _ in range(number % 5):
+                await anext(found)
+            await asyncio.sleep(number % 7 / 1000)
+        await _idle(pair)
+
+
+async def test_a_page_that_is_given_up_leaves_no_answers_behind(pair: Database) -> None:
+    async def keep(_: bytes) -> None:
+        await asyncio.sleep(0)
+
+    for number in range(20):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001 * number):
+                await pair.copied(keep, ENDLESS)
+        await _idle(pair)
 
 
 async def test_a_query_that_fails_says_so(pair: Database) -> None:

@@ -17,6 +17,7 @@ from market_data.market.bar import KnownBar
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
+from market_data.market.session import Hours
 from market_data.market.span import moment
 from market_data.serve.asked import Asked, Reading, reading
 from market_data.serve.window import LONGEST_WINDOW_BARS, read_datetime, read_length
@@ -41,7 +42,7 @@ class Wanted:
     end: str | None
     limit: int | None
     as_of: str | None
-    session: str | None
+    hours: Hours | None
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -102,7 +103,7 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
     return reading(
-        Asked(wanted.start, end, None, wanted.as_of, wanted.session, None, None),
+        Asked(wanted.start, end, None, wanted.as_of, wanted.hours),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,

@@ -216,8 +216,10 @@ def bars(
     """
     from market_data.cli import bars as work
     from market_data.formats import Format
+    from market_data.market.session import Hours
 
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, session)
+    hours = Hours(session) if session else None
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

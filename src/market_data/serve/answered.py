@@ -42,10 +42,10 @@ async def answered(
     return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
-def chosen(request: AnyRequest, form: str | None) -> Format:
+def chosen(request: AnyRequest, form: Format | None) -> Format:
     """The format that is asked for: by `format`, else by Accept."""
     if form is not None:
-        return Format(form)
+        return form
     kinds = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
     best = request.accept.best_match(list(kinds))
     if best is None:

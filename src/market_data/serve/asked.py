@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, TypeVar
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
-from market_data.formats import Heading
+from market_data.formats import Format, Heading
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.known import KnownBars
@@ -20,6 +21,8 @@ from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, St
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
+Kind = TypeVar("Kind", bound=StrEnum)
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -29,9 +32,9 @@ class Asked:
     end: str | None
     limit: int | Literal["all"] | None
     as_of: str | None
-    session: str | None
-    cursor: str | None
-    form: str | None
+    hours: Hours | None = None
+    cursor: str | None = None
+    form: Format | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,25 @@ def read_asked(
     form: Form = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
-    if isinstance(limit, int):
-        check_limit(limit)
-    return Asked(start, end, limit, as_of, session, cursor, form)
+    hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+
+
+def _limit(text: str | None) -> int | Literal["all"] | None:
+    if text is None or text == "all":
+        return None if text is None else "all"
+    try:
+        limit = int(text[:20])
+    except ValueError:
+        raise BadQuestion(f"limit: {text[:20]!r} is neither a number nor `all`") from None
+    check_limit(limit)
+    return limit
+
+
+def _one_of(kinds: type[Kind], name: str, text: str | None) -> Kind | None:
+    if text is None or text in set(kinds):
+        return None if text is None else kinds(text)
+    raise BadQuestion(f"{name}: {text[:20]!r} is not one of {', '.join(kinds)}")
 
 
 Asking = NamedDependency[SkipValidation[Asked]]
@@ -95,19 +114,18 @@ def reading(
 ) -> Reading:
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
-    hours = Hours(asked.session) if asked.session else None
-    if length.stored is Interval.D1 and hours is Hours.ALL:
+    if length.stored is Interval.D1 and asked.hours is Hours.ALL:
         raise BadQuestion(
             "session: a 1d bar of all hours has no session to begin with: use regular or extended, or leave "
             "session out for daily bars as providers tell them"
         )
-    sealed = (instrument.symbol, str(length), asked.session, asked.start, asked.end, asked.as_of)
+    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
     market = hours_of(instrument.exchange, instrument.asset_type)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)
         return Reading(
-            Question(instrument.symbol, length, span, market, hours, as_of, adjustment=at.adjustment),
+            Question(instrument.symbol, length, span, market, asked.hours, as_of, adjustment=at.adjustment),
             at.window,
             sealed,
         )
@@ -116,4 +134,4 @@ def reading(
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    return Reading(Question(instrument.symbol, length, span, market, hours, as_of), window, sealed)
+    return Reading(Question(instrument.symbol, length, span, market, asked.hours, as_of), window, sealed)

@@ -1,10 +1,12 @@
 """The parameters that callers can give, each with its description and an example."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
+from market_data.formats import Format
+from market_data.market.session import Hours
 from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
 
@@ -55,18 +57,20 @@ End = Annotated[
     ),
 ]
 Limit = Annotated[
-    int | Literal["all"] | None,
+    str | None,
     QueryParameter(
+        schema_extra={"pattern": "^([1-9][0-9]{0,4}|all)$"},
         description=f"Bars in this answer, {LARGEST_LIMIT} at most, and `next` leads on; or `all`, the whole "
         f"window in one stream. Without it, {DEFAULT_LIMIT} of JSON, and all of any other format.",
-        examples=[Example(value=1000), Example(value="all")],
+        examples=[Example(value="1000"), Example(value="all")],
     ),
 ]
 Session = Annotated[
-    Literal["regular", "extended", "all"] | None,
+    str | None,
     QueryParameter(
+        schema_extra={"enum": [one.value for one in Hours]},
         description="Bars of regular hours, of these with early and late trading, or all. Without it, all, "
-        "and days as providers tell them; with it, days are built from minutes."
+        "and days as providers tell them; with it, days are built from minutes.",
     ),
 ]
 Next = Annotated[
@@ -78,8 +82,12 @@ Next = Annotated[
     ),
 ]
 Form = Annotated[
-    Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
-    QueryParameter(name="format", description="Format of the answer; without it, what Accept asks for."),
+    str | None,
+    QueryParameter(
+        name="format",
+        description="Format of the answer; without it, what Accept asks for.",
+        schema_extra={"enum": [one.value for one in Format]},
+    ),
 ]
 AsOf = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,8 @@ CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
 STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
+STREAM_SECONDS = 900.0
+"""How long one stream may take: as long as it does, the database cannot tidy up behind it."""
 
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before what was interrupted is done again; then it is an outage."""
@@ -39,6 +41,7 @@ _OUTAGES = (
 )
 
 Result = TypeVar("Result")
+Keep = Callable[[bytes], Coroutine[Any, Any, None]]
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
@@ -96,9 +99,13 @@ class Database:
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
 
-    @asynccontextmanager
-    async def streaming(self) -> AsyncIterator[Connection]:
-        """A connection that may be held for long; half of all at most, so that the others find one."""
+    async def copied(self, keep: Keep, query: str, *values: object) -> None:
+        """Give `keep` the bytes that a binary COPY of `query` sends, as they come; it is waited for."""
+        async with self.connection() as connection:
+            await _copy(connection, keep, query, values, STATEMENT_SECONDS)
+
+    async def streamed(self, keep: Keep, query: str, *values: object) -> None:
+        """Like `copied`, for a `keep` that takes its time; they have half of the connections at most."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._streams.acquire()
@@ -108,7 +115,7 @@ class Database:
             ) from None
         try:
             async with self.connection() as connection:
-                yield connection
+                await _copy(connection, keep, query, values, STREAM_SECONDS)
         finally:
             self._streams.release()
 
@@ -118,6 +125,17 @@ class Database:
         with _outages():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
                 yield connection
+
+
+async def _copy(
+    connection: Connection, keep: Keep, query: str, values: tuple[object, ...], seconds: float
+) -> None:
+    try:
+        await connection.copy_from_query(query, *values, output=keep, format="binary", timeout=seconds)
+    except BaseException:
+        # what is on its way would be taken for the end of it, and the next statement would meet the rest
+        connection.terminate()
+        raise
 
 
 class _outages:  # noqa: N801 - reads as a statement: `with _outages():`

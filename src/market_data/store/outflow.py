@@ -18,8 +18,6 @@ BLOCKS_WAITING = 2
 """Blocks that wait for who takes them; then the database waits."""
 TAKER_SECONDS = 30.0
 """How long a block may wait to be taken before the connection is given back."""
-STREAM_SECONDS = 900.0
-"""How long one stream may take: as long as it does, the database cannot tidy up behind it."""
 
 
 async def blocks(database: Database, query: str, *values: object) -> AsyncGenerator[bytes, None]:
@@ -58,8 +56,7 @@ async def _fill(
         if len(block) >= BLOCK_BYTES:
             await send()
 
-    async with database.streaming() as connection:
-        await connection.copy_from_query(query, *values, output=keep, format="binary", timeout=STREAM_SECONDS)
+    await database.streamed(keep, query, *values)
     await send()
 
 

@@ -50,8 +50,7 @@ async def page(database: Database, question: Question, now: float) -> KnownBars:
 
     if (asked := _asked(question, now)) is None:
         return reader.bars(b"")
-    async with database.connection() as connection:
-        await connection.copy_from_query(asked[0], *asked[1:], output=keep, format="binary")
+    await database.copied(keep, *asked)
     bars = reader.bars(bytes(data))
     reader.end()
     return bars
@@ -62,7 +61,7 @@ async def stream(database: Database, question: Question, now: float) -> AsyncGen
     if (asked := _asked(question, now)) is None:
         return
     reader = Reader()
-    async with aclosing(blocks(database, asked[0], *asked[1:])) as found:
+    async with aclosing(blocks(database, *asked)) as found:
         async for block in found:
             if len(bars := reader.bars(block)):
                 yield bars
