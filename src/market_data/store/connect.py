@@ -19,6 +19,8 @@ STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
 STREAM_SECONDS = 900.0
 """How long one stream may take: as long as it does, the database cannot tidy up behind it."""
+MIGRATION_SECONDS = 6 * 3600.0
+"""How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before what was interrupted is done again; then it is an outage."""
@@ -77,10 +79,10 @@ class Database:
         with _outages():
             return await self._pool.fetchrow(query, *values)
 
-    async def run(self, query: str, *values: object) -> str:
+    async def run(self, query: str, *values: object, seconds: float = STATEMENT_SECONDS) -> str:
         """Run one statement, or, without values, a script; returns the server's tag."""
         with _outages():
-            tag: str = await self._pool.execute(query, *values)
+            tag: str = await self._pool.execute(query, *values, timeout=seconds)
             return tag
 
     async def again(self, work: Callable[[], Awaitable[Result]]) -> Result:
@@ -167,6 +169,7 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 server_settings=settings,
+                init=_plan_each,
                 reset=_as_it_is,
             )
     except (
@@ -181,25 +184,41 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
         await pool.close()
 
 
+async def _plan_each(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """On TimescaleDB each statement is planned for its own values: else it opens every chunk there is."""
+    await connection.execute(sql("plan_each"))
+
+
 async def _as_it_is(_: object) -> None:
     """Nothing is left in a session that would have to be reset: that would be a statement after each use."""
 
 
+CORE = "20251008_market_data_core.sql"
+"""The migration for any PostgreSQL."""
+TIMESCALE = "20251008_timescale_market_data.sql"
+"""The migration for TimescaleDB, which includes the other."""
+_INCLUDED = f"\\ir {CORE}\n"
+_LAST = "-- Last: "
+"""What follows in a migration is for psql: here the service does it, in the background."""
+
+
 def migrations() -> list[Path]:
-    """The migration files, in the order in which they are applied."""
+    """The migration files, in the order in which they are applied: the last one only to TimescaleDB."""
     packaged = Path(str(files("market_data.store").joinpath("migrations")))
     folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "db" / "migrations"
-    found = sorted(folder.glob("*_market_data_core.sql"))
-    if not found:
+    found = [folder / CORE, folder / TIMESCALE]
+    if not all(one.is_file() for one in found):
         raise BadConfig([f"no migration files in {folder}: the installation is incomplete"])
     return found
 
 
 async def migrate(database: Database) -> list[str]:
-    """Apply every migration, each safe to apply again; returns their names."""
+    """Apply every migration for this database, each safe to apply again; returns their names."""
     applied: list[str] = []
-    for path in migrations():
-        await database.run(path.read_text(encoding="utf-8"))
+    scaled = (await describe(database))["timescaledb"] is not None
+    for path in migrations()[: 1 + scaled]:
+        script = path.read_text(encoding="utf-8").partition(_LAST)[0].replace(_INCLUDED, "")
+        await database.run(script, seconds=MIGRATION_SECONDS)
         applied.append(path.name)
     return applied
 
