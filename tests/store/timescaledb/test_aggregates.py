@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from market_data import refresh
+from market_data.errors import StoreUnavailable
 from market_data.events import AggregatesBuilt, Event
 from market_data.market.bar import Row
 from market_data.market.span import Span, epoch, moment
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 NOTES = "SELECT count(*) FROM candles_touched"
+KILL = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE '%CALL candles_refresh%' AND pid <> pg_backend_pid()
+"""
 MATERIALIZED = """
 SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) AS name
 FROM timescaledb_information.continuous_aggregates WHERE view_name = $1
@@ -179,3 +184,21 @@ async def test_the_service_builds_by_itself(database: Database) -> None:
     assert isinstance(event, AggregatesBuilt)
     assert event.left == 0
     assert await number(database, NOTES) == 0
+
+
+async def test_killed_while_it_builds_it_goes_on_with_the_rest(postgres_url: str, anyio_backend: str) -> None:
+    async with open_database(postgres_url, 3) as database:
+        await fill(database, symbols=3, first=100, last=3, every=1)
+        await touched.refresh(database)
+        for day in range(10, 90):
+            await late(database, [row(ago(day, 30), 900.0)])
+        building = asyncio.create_task(touched.refresh(database))
+        async with asyncio.timeout(60):
+            while (left := await number(database, NOTES)) == 80:
+                pass
+            assert await number(database, KILL) == 1
+            with pytest.raises(StoreUnavailable):
+                await building
+        assert 0 < await number(database, NOTES) <= left < 80
+        assert await touched.refresh(database) == 0
+        assert [differ for _, differ in await differences(database)] == [0, 0]
