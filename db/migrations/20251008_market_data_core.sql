@@ -238,6 +238,8 @@ CREATE TABLE IF NOT EXISTS backfill_jobs (
     settled_at      timestamptz,
     CHECK (start_ts < end_ts)
 );
+-- A backfill that asks this provider for all of its span, whatever is known: it has re-based its history.
+ALTER TABLE backfill_jobs ADD COLUMN IF NOT EXISTS restated_by text;
 CREATE INDEX IF NOT EXISTS backfill_jobs_claim ON backfill_jobs (tier, end_ts DESC) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS backfill_jobs_running ON backfill_jobs (lease_until) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS backfill_jobs_series ON backfill_jobs (symbol, interval) WHERE status <> 'done';

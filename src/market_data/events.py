@@ -119,6 +119,16 @@ class GapsFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebased:
+    """A provider's adjusted history was multiplied by `factor`: so many older days are asked for again."""
+
+    symbol: str
+    provider: str
+    factor: float
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillsQueued:
     """So many backfills of a tier were added to the ledger."""
 
@@ -169,6 +179,7 @@ Event = (
     | Published
     | MessagesDropped
     | GapsFound
+    | Rebased
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from market_data.collect.fetch import Fetcher
+from market_data.collect.quote import Quoter
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider
 from market_data.gather import Gather
@@ -29,6 +30,7 @@ from market_data.store import bars, universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
+from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
 
@@ -91,6 +93,7 @@ async def collecting(
                 f"{prefix}_LIMITS": "1000/1",
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",
+                "EOD_TIERS": "none",
             },
             dotenv=None,
         )
@@ -103,7 +106,9 @@ async def collecting(
         fetcher = Fetcher(
             queue=queue,
             gather=Gather(router, ingest, clock),
-            database=database,
+            quoter=Quoter(
+                router=router, database=database, ticker=Ticker(redis), tell=lambda _: None, clock=clock
+            ),
             incomplete=_nothing,
             tell=lambda _: None,
             clock=clock,

@@ -21,6 +21,12 @@ async def find(database: Database, symbol: str) -> Instrument | None:
     return _instrument(row) if row else None
 
 
+async def found(database: Database, symbols: Sequence[str]) -> list[Instrument]:
+    """The instruments of those of `symbols` that the universe holds."""
+    rows = await database.fetch(sql("universe_found"), symbols)
+    return [_instrument(row) for row in rows]
+
+
 async def put(database: Database, instruments: Iterable[Instrument]) -> int:
     """Add or change instruments in one step; returns how many rows that was."""
     rows = list(instruments)

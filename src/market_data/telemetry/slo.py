@@ -82,7 +82,7 @@ async def _days_violated(
 ) -> list[Instrument]:
     cutoff = settled_before(Interval.D1, hours, now)
     labels = hours.regular.last_labels(cutoff, Interval.D1, LATE_INTERVALS).tolist()
-    if len(labels) < LATE_INTERVALS or not members:
+    if len(labels) < LATE_INTERVALS or not members or hours.regular.session_at(now) is None:
         return []
     known = {one.symbol: one for one in members}
     span = Span(labels[0], labels[-1] + Interval.D1.seconds)
