@@ -1,5 +1,5 @@
 -- Moves the bars that open in [$3, $4] from the table to the revisions, superseded at $6; not those that open at $7.
--- They are told twice, since TimescaleDB looks up every chunk again for each row that DELETE returns.
+-- They are read and deleted apart: TimescaleDB looks up every chunk again for each row that DELETE returns.
 WITH kept AS (
     INSERT INTO candle_revisions (symbol, interval, ts, open, high, low, close, volume, provider, as_of,
                                   superseded_at, status, revision, adjustment, volume_scope)
