@@ -33,6 +33,9 @@ ROUNDS = 25
 NEW = 500
 GOAL = 1.3
 COLUMNS = [*rows.COLUMNS, "provider", "as_of", "status", "adjustment", "volume_scope"]
+SESSION = """
+SELECT * FROM candles_intraday WHERE symbol = $1 AND interval = '1m' AND ts >= $2 AND ts < $3 ORDER BY ts
+"""
 COMPRESS = """
 SELECT count(compress_chunk(one, if_not_compressed => true))
 FROM show_chunks('candles_intraday', older_than => interval '14 days') AS one
@@ -79,7 +82,7 @@ def work(target: Database, newest: int) -> dict[str, Callable[[], Awaitable[obje
         assert not await gaps.minutes(target, [(symbol, session) for symbol in short])
 
     async def window() -> None:
-        found = await bars_table.window(target, SYMBOL, Interval.M1, session, limit=MINUTES, as_of=None)
+        found = await target.fetch(SESSION, SYMBOL, moment(session.start), moment(session.end))
         assert len(found) == MINUTES
 
     return {
