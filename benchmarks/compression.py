@@ -3,9 +3,9 @@
     TEST_TIMESCALE_URL=postgresql://superuser@host/database python benchmarks/compression.py [SYMBOLS]
 
 The same bars three times on the same server: in the table of plain PostgreSQL, in TimescaleDB's chunks, and
-in these after its jobs have compressed what is older than 14 days. 252 sessions of 390 minutes; the rows come minute by minute, all symbols at once, each
-learned some seconds after its end, as they do when they are collected. Times are medians in ms of warm
-rounds; the gain is plain PostgreSQL's time over that of compressed chunks.
+in these after its jobs have compressed what is older than 14 days. 252 sessions of 390 minutes; the rows come
+minute by minute, all symbols at once, each learned some seconds after its end, as they do when they are
+collected. Times are medians in ms of warm rounds; the gain is plain PostgreSQL's time over that of the last.
 """
 
 import sys
