@@ -26,13 +26,14 @@ from market_data.queue import Queue
 from market_data.route.budget import Budget
 from market_data.settings import InForce, read
 from market_data.simulate import Plan, SimulatorConfig, start
-from market_data.store import bars, universe
+from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
 from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
+from stored import window
 
 FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
 COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
@@ -144,7 +145,7 @@ async def test_recorded_minutes_are_stored_once_and_value_for_value(
             await collector.collect(clock())
             clock.at += STEP
     span = Span.between(FIRST - timedelta(days=1), LAST)
-    stored = await bars.window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
+    stored = await window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
     expected = list(recorded())
     assert len(expected) == 1563
     rows = [(int(bar.ts.timestamp()), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in stored]
