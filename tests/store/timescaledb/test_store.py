@@ -2,7 +2,7 @@
 
 # ruff: noqa: F403, TID252
 from ..test_bars_bulk import *
-from ..test_bars_history import *
+from ..test_bars_history import *  # type: ignore[assignment]  # its constants are its own
 from ..test_bars_read import *
 from ..test_bars_rejected import *
 from ..test_bars_write import *
