@@ -95,9 +95,11 @@ class Roster:
         ]
 
     def probe(self, capability: Capability, kind: AssetType) -> Query:
-        """A question about no symbol in particular, to see who would be asked."""
+        """A question about no symbol in particular, for what is newest, to see who would be asked."""
         now = self._clock()
-        return Query(capability, "", kind, Span(int(now), int(now) + 1), now)
+        # a provider's running day ends some hours after that of UTC: of two days, one is told by all
+        seconds = 2 * capability.interval.seconds if capability.interval else 1
+        return Query(capability, "", kind, Span(int(now) - seconds, int(now)), now)
 
     def state(self, name: str) -> str:
         """CLOSED, HALF_OPEN or OPEN; DISABLED for one that the operator has switched off or given no key."""
