@@ -8,7 +8,8 @@ from .conftest import Got, Rig, at
 from .voice import Rows
 from .voices import discover
 
-NOW = "2024-07-03T15:00:00Z"
+NOW = "2024-07-04T00:10:00Z"
+"""The end of the window of crypto: some tell all up to the running minute, but nothing of long ago."""
 VOICES = discover()
 OPEN_TO_ALL = {"plans": dict.fromkeys(VOICES, Plan.UNLIMITED)}
 
@@ -16,7 +17,7 @@ OPEN_TO_ALL = {"plans": dict.fromkeys(VOICES, Plan.UNLIMITED)}
 def window(provider: str) -> Span:
     """The first ten minutes of the session: a session of crypto begins at midnight."""
     crypto = VOICES[provider].asset_type is AssetType.CRYPTO
-    begin = at("2024-07-03T00:00:00Z" if crypto else "2024-07-03T13:30:00Z")
+    begin = at("2024-07-04T00:00:00Z" if crypto else "2024-07-03T13:30:00Z")
     return Span(begin, begin + 600)
 
 
