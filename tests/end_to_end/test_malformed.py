@@ -98,7 +98,7 @@ async def test_a_fault_is_named_stores_nothing_wrong_and_is_over_when_it_is_over
         assert await collector.rejected() == ({REASONS[fault]} if fault in REASONS and not code else set())
 
         collector.simulator.switchboard.switch_off()
-        collector.clock.now += step
+        collector.clock.now = max(collector.clock.now + step, collector.resting_until())
         assert await collector.cycle() == []
         after = await _sound(collector, provider, instrument, trusting=fault not in PLAUSIBLE)
         assert len(after) > len(before)
@@ -129,9 +129,10 @@ async def _sound(
 
 
 def _complete(collector: Collector, instrument: Instrument, stored: list[Row]) -> bool:
-    """Whether every minute of the running session that is settled is stored."""
+    """Whether every minute of the newest session that is settled is stored."""
     now = int(collector.clock())
-    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_at(now)
+    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_before(now)
     assert session is not None
-    settled = {ts for ts in collector.truth(instrument.symbol, Span(session.start, now)) if ts + 120 <= now}
+    minutes = collector.truth(instrument.symbol, Span(session.start, min(session.end, now)))
+    settled = {ts for ts in minutes if ts + 120 <= now}
     return settled <= {row[0] for row in stored}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from market_data.calendar import hours_of
 from market_data.collect.fetch import Fetcher
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider
@@ -131,8 +132,8 @@ def recorded() -> Iterator[Row]:
 async def test_recorded_minutes_are_stored_once_and_value_for_value(
     provider: str, database: Database, redis_url: str
 ) -> None:
-    kinds = discover()[provider].facts.reach[Capability.BARS_1M].asset_types
-    instrument = FUND if FUND.asset_type in kinds else COIN  # the rows are the same
+    reach = discover()[provider].facts.reach[Capability.BARS_1M]
+    instrument = FUND if FUND.asset_type in reach.asset_types else COIN  # the rows are the same
     await universe.put(database, [instrument])
     clock = Clock(FIRST)
     async with collecting(provider, database, redis_url, clock) as collector:
@@ -143,6 +144,10 @@ async def test_recorded_minutes_are_stored_once_and_value_for_value(
     stored = await bars.window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
     expected = list(recorded())
     assert len(expected) == 1563
+    if not reach.early_and_late:
+        regular = hours_of(instrument.exchange, instrument.asset_type).regular
+        expected = [row for row in expected if regular.is_open(row[0])]
+        assert len(expected) == 1560
     rows = [(int(bar.ts.timestamp()), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in stored]
     assert rows == expected
     assert {bar.status for bar in stored} == {BarStatus.FINAL}

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from market_data.calendar import hours_of
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
@@ -57,4 +58,8 @@ async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged, provider: 
     it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(("SPXX", "SPX-USD"), REAL))
     right = recorded()
     assert len(right) == 1563
+    if not providers()[provider].facts.reach[Capability.BARS_1M].early_and_late:
+        regular = hours_of("NYSE", AssetType.ETF).regular
+        right = {label: row for label, row in right.items() if regular.is_open(label)}
+        assert len(right) == 1560
     assert await by(it, provider) == right

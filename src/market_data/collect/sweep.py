@@ -102,7 +102,9 @@ class Sweeper:
         rhythms: dict[Tier, list[tuple[Capability, Rhythm]]] = {tier: [] for tier in Tier}
         for line in planned(self._roster, symbols):
             if line.achievable is not None:
-                rhythm = Rhythm(max(line.achievable - slack, slack), self._delay(line.capability))
+                rhythm = Rhythm(
+                    max(line.achievable - slack, slack), self._roster.settled_after(line.capability)
+                )
                 rhythms[line.tier].append((line.capability, rhythm))
         return rhythms
 
@@ -124,15 +126,6 @@ class Sweeper:
             made_at=now,
             expires_at=now + life,
         )
-
-    def _delay(self, capability: Capability) -> int:
-        """The shortest delay of the providers that the policy names: no bar is settled earlier anywhere."""
-        reaches = (
-            self._roster.providers[name].facts.reach.get(capability)
-            for name in self._roster.settings.policy(capability)
-            if name in self._roster.providers
-        )
-        return min((reach.delay for reach in reaches if reach is not None), default=0)
 
 
 class Sweeps:
