@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
+from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unavailable, Unsupported
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
@@ -168,6 +168,8 @@ def _fault(query: Query, response: Response) -> ProviderFault | None:
     if response.status == 403 and "timeframe" in _said(response):
         # too old for its plan, or too new by its clock: the rest of the series is not refused
         return Unsupported("HTTP 403: not of this time in its plan", payload=response.body)
+    if response.status in {413, 499}:  # its own client asks again after these
+        return Unavailable(f"HTTP {response.status}", payload=response.body)
     return fault_of(response)
 
 

@@ -57,7 +57,7 @@ FACTS = Facts(
             asset_types=_LISTED,
             adjustment=Adjustment.RAW,  # the adjusted prices stand beside them
             volume_scope=VolumeScope.CONSOLIDATED,
-            delay=5 * _HOUR,  # exchanges correct a day until 20:00 in New York
+            delay=7 * _HOUR,  # exchanges correct a day until 20:00 in New York; half days close at 13:00
         ),
         Capability.QUOTES_L1: Reach(endpoint="iex", asset_types=_LISTED),
     },

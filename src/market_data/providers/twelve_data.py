@@ -169,7 +169,13 @@ def _told(response: Response) -> _Told | None:
 def _says_none(told: _Told) -> bool:
     """Whether there are no bars there: of the market's nights and holidays that is told as an error."""
     text = told.message.lower()
-    return told.code in {400, 404} and ("no data is available" in text or "data not found" in text)
+    if told.code == 404:  # of symbols that are unknown, too
+        return not _of_symbol(text)
+    return told.code == 400 and "no data is available" in text
+
+
+def _of_symbol(text: str) -> bool:
+    return "symbol" in text or "figi" in text
 
 
 def _fault(query: Query, told: _Told, response: Response) -> ProviderFault | None:
@@ -182,7 +188,7 @@ def _fault(query: Query, told: _Told, response: Response) -> ProviderFault | Non
             what = "the credits of the day are spent" if by_day else "the credits of the minute are spent"
             rest = _rest(query, response, _DAY if by_day else 60)
             return Throttled(what, retry_after=rest, payload=body)
-        case 400 | 403 | 404 if any(mark in text for mark in ("symbol", "figi", "data not found")):
+        case 400 | 403 | 404 if _of_symbol(text):
             # a 403 of a symbol that takes a larger plan says nothing of the others
             return Unsupported("it does not have the symbol, or not in its plan", payload=body)
         case 401:
