@@ -43,8 +43,8 @@ bench: $(VENV)/.dev ## Print the figures of docs/measurements.md
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate requirements/bootstrap.in
 
-docs: $(VENV)/.dev ## Make the pages that are made from the code
-	@$(BIN)/python tools/make_docs.py
+docs: $(VENV)/.dev ## Make the pages and the files of deploy/ that are made from the code
+	@$(BIN)/python tools/make_docs.py && $(BIN)/python tools/make_deploy.py
 
 lock: $(VENV)/.dev ## Choose the newest versions that pyproject.toml allows
 	@$(LOCK) --output-file requirements/bootstrap.txt

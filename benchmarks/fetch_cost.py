@@ -26,6 +26,7 @@ import msgspec
 import uvloop
 
 from market_data.cli.child import running_simulator
+from market_data.hosting import Stores
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
@@ -35,7 +36,7 @@ from market_data.settings import Configuration, read
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.telemetry import logs
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 OPENS = 1_762_180_200 + 3600
 """14:30 UTC of 3 November 2025, when New York opens."""

@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from market_data.backfill.find import expected, missing
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
@@ -27,7 +28,7 @@ from market_data.simulate import Plan, SimulatorConfig, start
 from market_data.store import ledger, universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.telemetry import logs
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 OUTAGE_MINUTES = 10
 BEGIN = 1_720_022_400.0

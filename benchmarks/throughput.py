@@ -25,6 +25,7 @@ from redis.asyncio import Redis
 from fanout_parts.processes import Meter
 from fetch_cost import job
 from market_data.cli.child import running_simulator
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
 from market_data.queue import Queue
@@ -32,7 +33,6 @@ from market_data.store import universe
 from market_data.store.connect import migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.telemetry import logs
-from market_data.wiring import Stores
 
 REPLICAS = (1, 2, 3)
 ROUNDS = 4

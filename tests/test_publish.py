@@ -14,9 +14,9 @@ from market_data.market.bar import Adjustment, Bars, VolumeScope
 from market_data.market.interval import Interval
 from market_data.publish import Publisher
 from market_data.store import heads, write
+from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
-from market_data.store.write import Change, Told
 from market_data.stream import KEPT, Series, Stream, stamp
 
 pytestmark = pytest.mark.anyio

@@ -106,7 +106,15 @@ def test_policies_and_cadences_are_found_by_what_they_are_for() -> None:
         found.policy_quotes_l1,
     ]
     assert found.cadence(Tier.T1) == {Capability.EOD: 60}
-    assert [found.cadence(tier) for tier in (Tier.T0, Tier.T2)] == [found.cadence_t0, found.cadence_t2]
+    assert found.cadence(Tier.T0) == {Capability.EOD: 86_400, **found.cadence_t0}, "every tier has daily bars"
+    assert found.cadence(Tier.T2) == found.cadence_t2
+    only_t2 = configured({"EOD_TIERS": "t2"}).settings
+    assert [only_t2.cadence(tier) for tier in Tier] == [
+        only_t2.cadence_t0,
+        only_t2.cadence_t1,
+        only_t2.cadence_t2,
+    ]
+    assert configured({"EOD_TIERS": "none"}).settings.eod_tiers == ()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""Writes the pages that are made from the code: configuration.md, providers.md and asyncapi.json in docs/."""
+"""Writes the pages of docs/ that are made from the code; `pages` names them."""
 
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -11,8 +12,11 @@ from pydantic_core import PydanticUndefined
 from market_data.market.capability import Capability
 from market_data.provider import Facts, Limit, Reach
 from market_data.providers import discover
+from market_data.serve.app import build
 from market_data.serve.asyncapi import described
+from market_data.serve.parts import Parts
 from market_data.settings import Settings
+from watch import pages as watched
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -50,6 +54,17 @@ What each can do. A bar is final once its interval and the delay have passed.
 {reaches}
 """
 
+_HTTP = """# HTTP
+
+Every call; `GET /docs` of a running service tries them out, with each parameter and answer. Errors are problem documents
+(RFC 9457). `/ops` answers callers on the loopback address, and others with the token of `OPS_API_TOKEN`. The WebSocket is
+described in [websocket.md](websocket.md).
+
+| call | what for |
+|---|---|
+{calls}
+"""
+
 
 def pages() -> Mapping[str, str]:
     """The text of each page by its file's name."""
@@ -60,10 +75,23 @@ def pages() -> Mapping[str, str]:
         "configuration.md": _CONFIGURATION.format(
             settings="\n".join(_setting(name, field) for name, field in Settings.model_fields.items())
         ),
+        "http.md": _HTTP.format(calls="\n".join(_calls())),
+        "metrics.md": watched.metrics(),
+        "runbooks/README.md": watched.alerts(),
         "providers.md": _PROVIDERS.format(
             providers="\n".join(_provider(one) for one in facts), reaches="\n".join(reaches)
         ),
     }
+
+
+def _calls() -> list[str]:
+    app = build(cast("Parts", None))  # nothing is asked of its parts
+    described_paths = app.openapi_schema.to_schema()["paths"]
+    return [
+        f"| `{method.upper()} {path}` | {call['summary']} |"
+        for path, calls in described_paths.items()
+        for method, call in calls.items()
+    ]
 
 
 def _setting(name: str, field: FieldInfo) -> str:

@@ -238,6 +238,8 @@ CREATE TABLE IF NOT EXISTS backfill_jobs (
     settled_at      timestamptz,
     CHECK (start_ts < end_ts)
 );
+-- A backfill that asks this provider for all of its span, whatever is known: it has re-based its history.
+ALTER TABLE backfill_jobs ADD COLUMN IF NOT EXISTS restated_by text;
 CREATE INDEX IF NOT EXISTS backfill_jobs_claim ON backfill_jobs (tier, end_ts DESC) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS backfill_jobs_running ON backfill_jobs (lease_until) WHERE status = 'running';
 CREATE INDEX IF NOT EXISTS backfill_jobs_series ON backfill_jobs (symbol, interval) WHERE status <> 'done';
@@ -253,6 +255,35 @@ CREATE TABLE IF NOT EXISTS vacancies (
     PRIMARY KEY (symbol, interval, start_ts, end_ts),
     CHECK (start_ts < end_ts)
 );
+
+-- Spans of 5-minute buckets whose 1m bars were written too late for the scheduled refresh of TimescaleDB's continuous
+-- aggregates, noted in the transaction that wrote the bars; `candles_refresh` takes them. Without TimescaleDB it is empty.
+CREATE TABLE IF NOT EXISTS candles_touched (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    start_ts   timestamptz NOT NULL,
+    end_ts     timestamptz NOT NULL,    -- exclusive
+    touched_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (start_ts < end_ts)
+);
+
+-- Gives the bars that TimescaleDB has built of a symbol another name: those whose minutes are gone are built no more.
+CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    built text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        -- a year of a symbol may be decompressed at once
+        PERFORM set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true);
+        FOR built IN
+            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_name IN ('candles_5m', 'candles_1h')
+        LOOP
+            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
+        END LOOP;
+    END IF;
+END
+$$;
 
 -- Bars built from 1m bars. TimescaleDB has continuous aggregates of these names instead.
 DO $$

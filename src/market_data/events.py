@@ -119,6 +119,16 @@ class GapsFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebased:
+    """A provider's adjusted history was multiplied by `factor`: so many older days are asked for again."""
+
+    symbol: str
+    provider: str
+    factor: float
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillsQueued:
     """So many backfills of a tier were added to the ledger."""
 
@@ -138,6 +148,14 @@ class BackfillEnded:
     vacant: int  # spans in which nothing had traded
     milliseconds: float
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatesBuilt:
+    """Bars of 5m and 1h were built where late writes had touched them; `left` notes of such are left."""
+
+    left: int
+    milliseconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +179,10 @@ Event = (
     | Published
     | MessagesDropped
     | GapsFound
+    | Rebased
     | BackfillsQueued
     | BackfillEnded
+    | AggregatesBuilt
     | LoopFailed
 )
 Tell = Callable[[Event], None]

@@ -1,11 +1,11 @@
 """One question for bars, from the ranking to the table: the way that live fetches and backfills share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from market_data.calendar import hours_of
 from market_data.ingest import Delivery, Ingest, Ingested
-from market_data.market.bar import Bars
+from market_data.market.bar import Adjustment, Bars
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
@@ -26,13 +26,20 @@ class Gathered:
     taken: Ingested
 
 
+Look = Callable[[Query, str, Adjustment, Bars], Awaitable[None]]
+"""Shown what a provider tells, before it is taken in."""
+
+
 class Gather:
     """Asks for bars and takes them in."""
 
-    def __init__(self, router: Router, ingest: Ingest, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, router: Router, ingest: Ingest, clock: Callable[[], float], look: Look | None = None
+    ) -> None:
         self.router = router
         self._ingest = ingest
         self._clock = clock
+        self._look = look
 
     async def bars(
         self,
@@ -44,10 +51,12 @@ class Gather:
         without: Iterable[str] = (),
         trust_empty: bool = False,
         rows: int | None = None,
+        restates: bool = False,
     ) -> Gathered:
         """Ask for the bars of `query` within so many seconds, write and publish them.
 
-        `rows` is how many are written at once, at most; LIVE_BATCH_SIZE if nothing else is said.
+        `rows` is how many are written at once, at most; LIVE_BATCH_SIZE if nothing else is said. What
+        `restates` counts before what others told.
 
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
@@ -56,6 +65,8 @@ class Gather:
         interval = query.capability.interval
         assert interval is not None  # noqa: S101 - a quote is no bars
         assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
+        if self._look is not None and not restates:
+            await self._look(query, answered.provider, answered.reach.adjustment, answered.answer)
         taken = await self._ingest(
             Delivery(
                 symbol=query.symbol,
@@ -67,6 +78,7 @@ class Gather:
                 bars=answered.answer,
                 asked_at=answered.asked_at,
                 rows=rows or self.router.settings.live_batch_size,
+                restates=restates,
             )
         )
         # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name

@@ -7,19 +7,19 @@ from time import monotonic, perf_counter
 
 import numpy as np
 
-from market_data.calendar import MarketHours
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
 from market_data.market.bar import Bars, Mask, Times
 from market_data.market.interval import Interval
 from market_data.market.quality import Verdict, judge
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher
 from market_data.store import write
+from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 from market_data.store.cursor import Mark
-from market_data.store.write import Change, Told
 from market_data.stream import Series
 
 LIVE_ROWS = 500
@@ -45,6 +45,7 @@ class Delivery:
     bars: Bars
     asked_at: float  # epoch seconds
     rows: int = LIVE_ROWS  # written at once, at most
+    restates: bool = False  # its values count before those of other providers too
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
                 last_bar=int(final[-1]) if len(final) else None,
                 asked_at=delivery.asked_at,
             ),
+            restates=delivery.restates,
         )
 
 

@@ -5,7 +5,7 @@ the transport, budgets, retries, health and redaction are everybody's and live e
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -148,8 +148,23 @@ Answer = Bars | Quote
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """How a provider tells the quotes of several symbols at once.
+
+    The questions are of one asset type, `most` at most. `parse` returns the quotes by symbol; what it does
+    not know is left out. Both raise as those of a Provider do.
+    """
+
+    endpoint: str  # label of the metrics
+    most: int
+    asset_types: frozenset[AssetType]
+    request: Callable[[Sequence[Query], Account], Request]
+    parse: Callable[[Sequence[Query], Response], dict[str, Quote]]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider, ready to be asked.
+    """One provider, ready to be asked; `batch` where it tells several quotes at once.
 
     `request` raises Unsupported where the question is beyond the provider. `parse` raises the ProviderFault
     that the response amounts to; where the provider says "nothing there" it returns no bars, not an error.
@@ -158,6 +173,13 @@ class Provider:
     facts: Facts
     request: Callable[[Query, Account], Request]
     parse: Callable[[Query, Response], Answer]
+    batch: Batch | None = None
+
+    def at_once(self, query: Query) -> int:
+        """Of how many symbols one call can answer `query`."""
+        if query.capability.interval is not None or self.batch is None:
+            return 1
+        return self.batch.most if query.asset_type in self.batch.asset_types else 1
 
 
 def read_json(response: Response, shape: type[_T]) -> _T:

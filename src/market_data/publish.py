@@ -9,8 +9,8 @@ from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.store import bars as bars_table
 from market_data.store import heads
+from market_data.store.change import Change
 from market_data.store.connect import Database
-from market_data.store.write import Change
 from market_data.stream import Series, Stream, stamp
 
 UNPUBLISHED_SECONDS = 60.0

@@ -24,6 +24,8 @@ from market_data.market.instrument import Tier
 
 CONFIG_DIRECTORY = "CONFIG_DIR"
 """The variable that names the directory with one file a setting (a mounted ConfigMap or Secret)."""
+EOD_SECONDS = 86_400
+"""The cadence of daily bars where none is named."""
 LARGEST_FILE = 65_536
 """Bytes of one such file."""
 
@@ -48,6 +50,14 @@ def _names(text: object) -> object:
     if not isinstance(text, str):
         return text
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _tiers(text: object) -> object:
+    """`T0,T2` as a tuple; `none` is no tier, for a setting that is set to nothing counts as unset."""
+    if not isinstance(text, str):
+        return text
+    named = [part.strip().upper() for part in text.split(",") if part.strip()]
+    return () if named == ["NONE"] else tuple(named)
 
 
 def _origins(text: object) -> object:
@@ -76,6 +86,7 @@ RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
+EodTiers = Annotated[tuple[Tier, ...], BeforeValidator(_tiers)]
 TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
 
 
@@ -127,6 +138,10 @@ class Settings(BaseModel):
         {Capability.BARS_1M: 300, Capability.QUOTES_L1: 15}, description="Seconds between fetches, tier T1."
     )
     cadence_t2: Cadence = Field({Capability.EOD: 86_400}, description="Seconds between fetches, tier T2.")
+    eod_tiers: EodTiers = Field(
+        tuple(Tier),
+        description="Tiers with daily bars after each close, even if CADENCE_* names no `eod`; or `none`.",
+    )
     tier_maxs: TierMaxs = Field({Tier.T0: 1200, Tier.T1: 3000}, description="Most instruments of a tier.")
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
@@ -155,6 +170,10 @@ class Settings(BaseModel):
     )
     backfill_chunk_minutes: int = Field(
         1440, ge=1, le=10_080, description="Minutes in one backfill of 1m bars, at most."
+    )
+
+    aggregates_refresh_sec: float = Field(
+        60.0, ge=0.2, le=3600, description="Seconds between builds of touched 5m and 1h bars (TimescaleDB)."
     )
 
     breaker_demote_threshold: float = Field(
@@ -197,7 +216,8 @@ class Settings(BaseModel):
 
     def cadence(self, tier: Tier) -> Mapping[Capability, int]:
         """Seconds between fetches of a tier's instruments, by capability."""
-        return {Tier.T0: self.cadence_t0, Tier.T1: self.cadence_t1, Tier.T2: self.cadence_t2}[tier]
+        named = {Tier.T0: self.cadence_t0, Tier.T1: self.cadence_t1, Tier.T2: self.cadence_t2}[tier]
+        return {Capability.EOD: EOD_SECONDS, **named} if tier in self.eod_tiers else named
 
     def backfill_concurrency(self, tier: Tier) -> int:
         """Backfills of a tier at once."""

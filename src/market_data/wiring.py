@@ -1,38 +1,41 @@
 """The only file that knows which implementation: puts the service together and takes it apart in order."""
 
 import asyncio
-import fcntl
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from errno import EACCES
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from market_data import refresh
 from market_data.backfill.find import Finder
+from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
 from market_data.calendar import hours_of
 from market_data.collect.alone import Alone
 from market_data.collect.coordinate import Coordinator
 from market_data.collect.fetch import Fetcher
 from market_data.collect.intake import Intake
+from market_data.collect.quote import Quoter
+from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper, Sweeps
-from market_data.errors import BadConfig, StoreUnavailable
+from market_data.errors import StoreUnavailable
 from market_data.events import Event, Tell
 from market_data.gather import Gather
+from market_data.hosting import Stores
 from market_data.ingest import Ingest
 from market_data.loops import Loop, Loops
 from market_data.market.instrument import AssetType
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.push.hub import Hub
+from market_data.push.quotes import Quotes
 from market_data.queue import Queue
 from market_data.queue.intake import Orders
 from market_data.reload import Reload, Reread
@@ -45,91 +48,15 @@ from market_data.route.router import Router, Sleep
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store.connect import Database, migrate, open_database
-from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 from market_data.store.redis import open_any
 from market_data.stream import Stream
 from market_data.telemetry import logs
 from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.scrape import Scrape
+from market_data.ticker import Ticker
 from market_data.transport import Transport
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where the stores are."""
-
-    database_url: str
-    redis_url: str
-
-
-@asynccontextmanager
-async def database_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database that the settings name; an embedded one runs while the block does."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    async with _running(EmbeddedPostgres(_writable(settings.data_dir) / "postgres")) as url:
-        yield url
-
-
-@asynccontextmanager
-async def redis_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the Redis that the settings name; an embedded Valkey runs while the block does.
-
-    The embedded one has one user at a time: see `alone`.
-    """
-    if settings.rlc_redis_url is not None:
-        yield settings.rlc_redis_url.get_secret_value()
-        return
-    async with _running(EmbeddedValkey(_writable(settings.data_dir) / "valkey")) as url:
-        yield url
-
-
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Hold the folder of the embedded servers while the block runs; BadConfig if another service has it.
-
-    Commands share the embedded PostgreSQL with a running service. A second service may not: it would stop
-    the first one's Valkey as the left-over of a crash. The system lets go of the lock however we end.
-    """
-    if settings.database_url is not None and settings.rlc_redis_url is not None:
-        yield
-        return
-    folder = _writable(settings.data_dir)
-    with (folder / "service.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadConfig(
-                [f"DATA_DIR: another service is running on {folder}: stop it, or choose another folder"]
-            ) from None
-        yield
-
-
-@asynccontextmanager
-async def _running(server: EmbeddedPostgres | EmbeddedValkey) -> AsyncIterator[str]:
-    """The URL of an embedded server that runs while the block does; a start that is given up is undone."""
-    starting = asyncio.create_task(asyncio.to_thread(server.__enter__))
-    try:
-        await asyncio.shield(starting)
-        yield server.url
-    finally:
-        await asyncio.wait({starting})
-        if starting.exception() is None:
-            await asyncio.to_thread(server.__exit__, None, None, None)
-
-
-def _writable(folder: Path) -> Path:
-    """The folder, made if need be; BadConfig if nothing can be kept there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(EACCES, os.strerror(EACCES))
-    except OSError as error:
-        raise BadConfig([f"DATA_DIR: {folder} cannot be written ({error.strerror})"]) from None
-    return folder.resolve()
 
 
 def _log(settings: Settings) -> None:
@@ -187,8 +114,16 @@ async def coordinator(
         await migrate(database)
         providers = discover()
         roster = Roster(providers, accounts(configuration, providers), in_force, clock)
-        sweeper = Sweeper(database, Queue(redis, name), roster, tell)
-        work = Coordinator(redis=redis, sweeper=sweeper, roster=roster, name=name, tell=tell, clock=clock)
+        queue = Queue(redis, name)
+        work = Coordinator(
+            redis=redis,
+            sweeper=Sweeper(database, queue, roster, tell),
+            quotes=QuoteSweeper(database, queue, roster),
+            roster=roster,
+            name=name,
+            tell=tell,
+            clock=clock,
+        )
         loops = Loops({"coordinate": work.run}, {}, tell)
         stack.push_async_callback(loops.stop)
         yield loops
@@ -247,14 +182,32 @@ class _Assembly:
     @cached_property
     def gather(self) -> Gather:
         ingest = Ingest(self.database, self.publisher, self.tell, self.clock)
-        return Gather(self.router, ingest, self.clock)
+        return Gather(self.router, ingest, self.clock, Rebaser(self.database, self.tell).look)
+
+    @cached_property
+    def ticker(self) -> Ticker:
+        return Ticker(self.redis)
+
+    @cached_property
+    def quoter(self) -> Quoter:
+        return Quoter(
+            router=self.router,
+            database=self.database,
+            ticker=self.ticker,
+            tell=self.tell,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def quotes(self) -> Quotes:
+        return Quotes(self.ticker)
 
     @cached_property
     def fetcher(self) -> Fetcher:
         return Fetcher(
             queue=self.queue,
             gather=self.gather,
-            database=self.database,
+            quoter=self.quoter,
             incomplete=self.finder.look,
             tell=self.tell,
             clock=self.clock,
@@ -263,6 +216,10 @@ class _Assembly:
     @cached_property
     def sweeper(self) -> Sweeper:
         return Sweeper(self.database, self.queue, self.router.roster, self.tell)
+
+    @cached_property
+    def quote_sweeper(self) -> QuoteSweeper:
+        return QuoteSweeper(self.database, self.queue, self.router.roster)
 
     @cached_property
     def sweeps(self) -> Sweeps:
@@ -295,23 +252,31 @@ class _Assembly:
         alone = Alone(
             replicas=self.replicas,
             sweeper=self.sweeper,
+            quotes=self.quote_sweeper,
             fetcher=self.fetcher,
             in_force=self.in_force,
             clock=self.clock,
         )
         work: dict[str, Loop] = {
             "fetch": self.fetcher.work,
-            "sweep": lambda: self.sweeps.run(self.sweeper.sweep),
+            "sweep": lambda: self.sweeps.run(
+                self.sweeper.sweep, lambda: self.in_force.settings.local_sweep_tick_sec
+            ),
+            "quotes": lambda: Sweeps(self.in_force, self.clock).run(
+                self.quote_sweeper.sweep, lambda: self.quote_sweeper.tick
+            ),
             "alone": alone.run,
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,
+            "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
         serve: dict[str, Loop] = {
             "replicas": self.replicas.run,
             "budget": self.budget.watch,
             "push": self.hub.run,
             "heartbeat": self.hub.beat,
+            "ticker": self.quotes.run,
             "publish": self.publisher.run,
         }
         return Loops(work, serve, self.tell)
@@ -338,6 +303,8 @@ class _Assembly:
             router=self.router,
             hub=self.hub,
             fetcher=self.fetcher,
+            quoter=self.quoter,
+            quotes=self.quotes,
             finder=self.finder,
             intake=self.intake,
             loops=self.loops(),

@@ -96,7 +96,9 @@ async def test_the_dates_of_the_universe_are_read(database: Database) -> None:
 
 
 def finder(database: Database, now: float, events: list[Event], **settings: str) -> Finder:
-    return Finder(database, InForce(read(settings, dotenv=None)), events.append, lambda: now)
+    return Finder(
+        database, InForce(read({"EOD_TIERS": "T2", **settings}, dotenv=None)), events.append, lambda: now
+    )
 
 
 async def test_past_the_cap_gaps_wait_and_are_queued_once_there_is_room(database: Database) -> None:

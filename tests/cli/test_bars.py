@@ -12,8 +12,8 @@ from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import epoch
 from market_data.store import universe, write
+from market_data.store.change import Told
 from market_data.store.connect import Database
-from market_data.store.write import Told
 
 from .conftest import Run
 

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.collect.cadence import FIRST_BARS, LONGEST_CATCH_UP, OVERLAP_BARS, Rhythm, due
-from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
 
@@ -23,7 +22,7 @@ OPEN, CLOSE = at("2024-07-03 13:30"), at("2024-07-03 17:00")
 
 
 def minute(cursor: Cursor | None, now: float, rhythm: Rhythm = MINUTELY) -> Span | None:
-    return due(Capability.BARS_1M, NYSE, cursor, rhythm, now)
+    return due(Interval.M1, NYSE, cursor, rhythm, now)
 
 
 def test_a_series_that_was_never_asked_for_is_due_with_a_session_of_minutes() -> None:
@@ -80,20 +79,13 @@ def test_a_long_absence_is_caught_up_with_to_a_bound() -> None:
 def test_a_day_is_due_when_its_session_is_over() -> None:
     daily, day = Rhythm(86_400 - 15, 0.0), at("2024-07-03 00:00")
     tuesday = Cursor(at("2024-07-03 00:00"), at("2024-07-02 20:10"))
-    assert due(Capability.EOD, NYSE, tuesday, daily, CLOSE - 1) is None
-    assert due(Capability.EOD, NYSE, tuesday, Rhythm(3600, 0.0), CLOSE + 1) is not None
+    assert due(Interval.D1, NYSE, tuesday, daily, CLOSE - 1) is None
+    assert due(Interval.D1, NYSE, tuesday, Rhythm(3600, 0.0), CLOSE + 1) is not None
     had = Cursor(day + 86_400, CLOSE + 10.0)
-    assert due(Capability.EOD, NYSE, had, daily, at("2024-07-05 13:00")) is None
-    first = due(Capability.EOD, NYSE, None, daily, CLOSE + 1)
+    assert due(Interval.D1, NYSE, had, daily, at("2024-07-05 13:00")) is None
+    first = due(Interval.D1, NYSE, None, daily, CLOSE + 1)
     assert first is not None
     assert len(NYSE.regular.labels(Span(first.start, day + 1), Interval.D1)) == FIRST_BARS[Interval.D1]
-
-
-@pytest.mark.parametrize(
-    ("now", "wanted"), [(OPEN - 1, False), (OPEN, True), (CLOSE - 1, True), (CLOSE, False)]
-)
-def test_quotes_are_due_while_the_market_is_open(now: int, wanted: bool) -> None:
-    assert (due(Capability.QUOTES_L1, NYSE, None, Rhythm(5, 0), now) is not None) == wanted
 
 
 @dataclass
@@ -105,7 +97,7 @@ class Followed:
     asked: int = 0
 
     def step(self, now: float) -> Span | None:
-        span = due(Capability.BARS_1M, self.hours, self.cursor, MINUTELY, now)
+        span = due(Interval.M1, self.hours, self.cursor, MINUTELY, now)
         if span is not None:
             self.asked += 1
             through = max(min(span.end, int(now // 60) * 60), self.cursor.through if self.cursor else 0)

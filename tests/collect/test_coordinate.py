@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from market_data.collect import coordinate
 from market_data.collect.coordinate import Allowance, Coordinator
+from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
 from market_data.events import Coordinated, Event
 from market_data.market.instrument import AssetType, Instrument, Tier
@@ -59,13 +60,20 @@ def coordinator(
         "CADENCE_T0": "bars_1m=60",
         "CADENCE_T1": "bars_1m=60",
         "LOCAL_SWEEP_TICK_SEC": "15",
+        "EOD_TIERS": "T2",
         **settings,
     }
     configuration = read(given, dotenv=None)
     roster = Roster(providers, accounts(configuration, providers), InForce(configuration), clock)
-    sweeper = Sweeper(database, Queue(redis, name), roster, events.append)
+    queue = Queue(redis, name)
     return Coordinator(
-        redis=redis, sweeper=sweeper, roster=roster, name=name, tell=events.append, clock=clock
+        redis=redis,
+        sweeper=Sweeper(database, queue, roster, events.append),
+        quotes=QuoteSweeper(database, queue, roster),
+        roster=roster,
+        name=name,
+        tell=events.append,
+        clock=clock,
     )
 
 

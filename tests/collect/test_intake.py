@@ -130,6 +130,9 @@ async def test_a_quote_is_fetched_and_a_backfill_is_queued(taken: Taken) -> None
         ({"type": "bars_fetch", "symbol": "AAPL", "start": 60, "end": 60}, "`start` must be before `end`"),
         ({"type": "bars_fetch", "symbol": "AAPL", "start": "2024-07-03T14:00:00", "end": 60}, "has no zone"),
         ({"type": "quotes_fetch", "symbol": "AAPL", "expires_at": "soon"}, "Invalid RFC3339"),
+        ({"type": "quotes_fetch"}, "quotes of which symbols"),
+        ({"type": "quotes_fetch", "symbols": ["AAPL", "NOBODY"]}, "NOBODY is not in the universe"),
+        ({"type": "quotes_fetch", "symbols": ["AAPL"] * 201}, "length <= 200"),
         ({"type": "backfill", "symbol": "AAPL"}, "missing required field `start`"),
         (
             {"type": "backfill", "symbol": "AAPL", "start": 1, "end": 2, "priority": "T7"},

@@ -13,7 +13,12 @@ from market_data.provider import Limit
 from market_data.settings import Settings
 
 SETTINGS = Settings.model_validate(
-    {"cadence_t0": "bars_1m=60,quotes_l1=60", "cadence_t1": "bars_1m=300", "cadence_t2": "eod=86400"}
+    {
+        "cadence_t0": "bars_1m=60,quotes_l1=60",
+        "cadence_t1": "bars_1m=300",
+        "cadence_t2": "eod=86400",
+        "eod_tiers": "T2",
+    }
 )
 EVERYWHERE = dict.fromkeys(Capability, ("a", "b"))
 
@@ -83,8 +88,19 @@ def test_without_a_provider_it_says_so() -> None:
     assert {one.reason for one in alone if one.symbols} == {"no provider can be asked for it"}
 
 
-def test_a_cadence_shorter_than_the_sweep_is_the_sweep() -> None:
+def test_quotes_have_a_sweep_of_their_own_and_one_call_may_tell_many() -> None:
     quick = SETTINGS.model_copy(update={"cadence_t0": {Capability.QUOTES_L1: 5}})
+    limits = {"a": [Limit(60, 60)], "b": []}
+    able = {Capability.QUOTES_L1: ["a"]}
+    line = plan({Tier.T0: 100}, quick, able, limits, {}, at_once={"a": 20})[0]
+    assert (line.achievable, line.reason) == (5.0, ""), "100 quotes in 5 calls in 5 s"
+    slowed = plan({Tier.T0: 400}, quick, able, limits, {}, at_once={"a": 20})[0]
+    assert slowed.achievable == 20.0
+    assert slowed.reason == "the budgets of a allow 1200.0 symbols a minute here"
+
+
+def test_a_cadence_shorter_than_the_sweep_is_the_sweep() -> None:
+    quick = SETTINGS.model_copy(update={"cadence_t0": {Capability.BARS_1M: 5}})
     line = plan({Tier.T0: 1}, quick, EVERYWHERE, {"a": [], "b": []}, {})[0]
     assert (line.achievable, line.reason) == (30.0, "the sweeper looks once in LOCAL_SWEEP_TICK_SEC")
 

@@ -36,7 +36,13 @@ async def queues(redis_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
 
 
 def sweeper(database: Database, queue: Queue, events: list[Event] | None = None, **settings: str) -> Sweeper:
-    given = {"FINNHUB_LIMITS": "1000/1", "YAHOO_LIMITS": "1000/1", "LOCAL_SWEEP_TICK_SEC": "5", **settings}
+    given = {
+        "FINNHUB_LIMITS": "1000/1",
+        "YAHOO_LIMITS": "1000/1",
+        "LOCAL_SWEEP_TICK_SEC": "5",
+        "EOD_TIERS": "T2",
+        **settings,
+    }
     providers, configuration = discover(), read(given, dotenv=None)
     roster = Roster(providers, accounts(configuration, providers), InForce(configuration), lambda: NOW)
     return Sweeper(database, queue, roster, (events if events is not None else []).append)
@@ -51,10 +57,10 @@ async def test_each_series_of_its_tier_that_is_due_becomes_a_job(
 ) -> None:
     await universe.put(database, [AAPL, KO, BITCOIN])
     events: list[Event] = []
-    assert await sweeper(database, queues[0], events).sweep(NOW) == 5
+    assert await sweeper(database, queues[0], events).sweep(NOW) == 3
     jobs = await claimed(queues[0])
     assert {one.key for one in jobs} == {
-        "bars_1m:AAPL", "quotes_l1:AAPL", "bars_1m:KO", "quotes_l1:KO", "eod:BTC-USD",
+        "bars_1m:AAPL", "bars_1m:KO", "eod:BTC-USD",
     }  # fmt: skip
     assert [one.tier for one in jobs] == sorted(one.tier for one in jobs)
     assert all(one.made_at == NOW < one.expires_at for one in jobs)
@@ -63,18 +69,18 @@ async def test_each_series_of_its_tier_that_is_due_becomes_a_job(
 
 async def test_a_tick_is_swept_by_one_replica(database: Database, queues: tuple[Queue, Queue]) -> None:
     await universe.put(database, [AAPL])
-    assert await sweeper(database, queues[0]).sweep(NOW) == 2
+    assert await sweeper(database, queues[0]).sweep(NOW) == 1
     assert await sweeper(database, queues[1]).sweep(NOW + 1) == 0
     for one in await queues[0].claim(10):
         await queues[0].done(one)
-    assert await sweeper(database, queues[1]).sweep(NOW + 30) == 1  # the quote's lease is its cadence
+    assert await sweeper(database, queues[1]).sweep(NOW + 30) == 1
 
 
 async def test_a_series_with_a_job_is_not_queued_again(
     database: Database, queues: tuple[Queue, Queue]
 ) -> None:
     await universe.put(database, [AAPL])
-    assert await sweeper(database, queues[0]).sweep(NOW) == 2
+    assert await sweeper(database, queues[0]).sweep(NOW) == 1
     assert await sweeper(database, queues[0]).sweep(NOW + 30) == 0
 
 

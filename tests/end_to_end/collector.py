@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from market_data.collect.fetch import Fetcher
+from market_data.collect.quote import Quoter
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider, ProviderAnswer
 from market_data.events import Event
@@ -27,6 +28,7 @@ from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
+from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
 
@@ -118,6 +120,7 @@ async def collecting(
             {
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",
+                "EOD_TIERS": "none",
                 "CALL_TIMEOUT_SEC": str(CALL_SECONDS),
                 f"{prefix}_BASE_URL": simulator.base_urls[provider],
                 f"{prefix}_API_KEY": "hunter2",
@@ -150,7 +153,9 @@ async def collecting(
             fetcher=Fetcher(
                 queue=queue,
                 gather=Gather(router, ingest, clock),
-                database=database,
+                quoter=Quoter(
+                    router=router, database=database, ticker=Ticker(redis), tell=events.append, clock=clock
+                ),
                 incomplete=_nothing,
                 tell=events.append,
                 clock=clock,

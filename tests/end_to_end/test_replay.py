@@ -12,6 +12,7 @@ import pytest
 
 from market_data.calendar import hours_of
 from market_data.collect.fetch import Fetcher
+from market_data.collect.quote import Quoter
 from market_data.collect.sweep import Sweeper
 from market_data.errors import NoProvider
 from market_data.gather import Gather
@@ -27,12 +28,14 @@ from market_data.queue import Queue
 from market_data.route.budget import Budget
 from market_data.settings import InForce, read
 from market_data.simulate import Plan, SimulatorConfig, start
-from market_data.store import bars, universe
+from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
+from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
+from stored import window
 
 FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
 COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
@@ -92,6 +95,7 @@ async def collecting(
                 f"{prefix}_LIMITS": "1000/1",
                 "POLICY_BARS_1M": provider,
                 "CADENCE_T0": "bars_1m=60",
+                "EOD_TIERS": "none",
             },
             dotenv=None,
         )
@@ -104,7 +108,9 @@ async def collecting(
         fetcher = Fetcher(
             queue=queue,
             gather=Gather(router, ingest, clock),
-            database=database,
+            quoter=Quoter(
+                router=router, database=database, ticker=Ticker(redis), tell=lambda _: None, clock=clock
+            ),
             incomplete=_nothing,
             tell=lambda _: None,
             clock=clock,
@@ -141,7 +147,7 @@ async def test_recorded_minutes_are_stored_once_and_value_for_value(
             await collector.collect(clock())
             clock.at += STEP
     span = Span.between(FIRST - timedelta(days=1), LAST)
-    stored = await bars.window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
+    stored = await window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
     expected = list(recorded())
     assert len(expected) == 1563
     if not reach.early_and_late:

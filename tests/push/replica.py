@@ -13,6 +13,7 @@ import uvloop
 
 from market_data.calendar import hours_of
 from market_data.errors import StoreUnavailable
+from market_data.hosting import Stores
 from market_data.ingest import Delivery, Ingest
 from market_data.market.bar import Bars
 from market_data.market.instrument import AssetType, Instrument, Tier
@@ -27,7 +28,7 @@ from market_data.serve.socket import Sockets
 from market_data.settings import read
 from market_data.stream import Stream
 from market_data.telemetry import logs
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 INSTRUMENTS = [Instrument(f"C{number}-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0) for number in range(20)]
 MINUTES = 30

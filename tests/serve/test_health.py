@@ -9,9 +9,9 @@ from shutil import rmtree
 
 import pytest
 
+from market_data.hosting import Stores
 from market_data.providers import discover
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.wiring import Stores
 
 from .conftest import PATIENCE_SECONDS, Got, Served, Serving, pauses
 

@@ -41,7 +41,7 @@ async def test_a_reload_puts_what_has_changed_in_force_and_counts(mounted: Serve
             {"setting": "FINNHUB_API_KEY", "before": "unset", "after": "a secret"},
         ],
     }
-    assert mounted.parts.settings.cadence(Tier.T0) == {"bars_1m": 120}
+    assert mounted.parts.settings.cadence(Tier.T0) == {"bars_1m": 120, "eod": 86_400}
     assert mounted.parts.router.roster.state("finnhub") == "CLOSED"
     assert (await mounted.get("/stats/config")).json["policy_version"] == 2
     assert (await ops(mounted, "reload")).json == {"swapped": True, "policy_version": 3, "changes": []}

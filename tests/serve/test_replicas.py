@@ -10,18 +10,23 @@ from shutil import rmtree
 import pytest
 
 from market_data.collect.sweep import Sweeper
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.queue import Job, group
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedValkey
-from market_data.wiring import Stores
 
 from .conftest import NOW, Clock, Served, Serving, at, pauses, until
 
 pytestmark = pytest.mark.anyio
 
 MEMBERS = [Instrument(f"X{one}", "NYSE", AssetType.EQUITY, Tier.T0) for one in "ABCDEFGHIJKLMNOPQRST"]
-SETTINGS = {"CADENCE_T0": "bars_1m=60", "LOCAL_SWEEP_ENABLED": "true", "LOCAL_SWEEP_TICK_SEC": "0.5"}
+SETTINGS = {
+    "CADENCE_T0": "bars_1m=60",
+    "EOD_TIERS": "none",
+    "LOCAL_SWEEP_ENABLED": "true",
+    "LOCAL_SWEEP_TICK_SEC": "0.5",
+}
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ async def test_what_a_dead_replica_had_claimed_is_done_by_another(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "TAKEN_OVER_SECONDS", 0.5)
-    dead = await serving(Clock(at(NOW), pace=1.0), CADENCE_T0="bars_1m=60")
+    dead = await serving(Clock(at(NOW), pace=1.0), CADENCE_T0="bars_1m=60", EOD_TIERS="none")
     await dead.parts.loops.finish_work()
     await universe.put(dead.parts.database, MEMBERS[:3])
     _, due = await _due(dead)

@@ -15,8 +15,8 @@ from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import epoch
 from market_data.store import write
+from market_data.store.change import Told
 from market_data.store.connect import Database
-from market_data.store.write import Told
 
 TEN = 1_720_000_800
 """A full hour, in epoch seconds: 2024-07-03T10:00:00Z."""

@@ -11,7 +11,8 @@ from market_data.store.connect import describe, migrate, migrations, open_databa
 
 from .conftest import Program
 
-FILE = Path(__file__).parents[2] / "db" / "migrations" / "20251008_market_data_core.sql"
+FOLDER = Path(__file__).parents[2] / "db" / "migrations"
+FILE = FOLDER / "20251008_market_data_core.sql"
 STATEMENTS = """
 -- Verify tables
 \\dt
@@ -67,6 +68,7 @@ TABLES = {
     "series_heads",
     "universe_history",
     "symbol_renames",
+    "candles_touched",
 }
 
 
@@ -136,8 +138,8 @@ def test_a_database_says_whether_it_is_migrated(empty_postgres_url: str) -> None
     assert asyncio.run(state()) == (None, True)
 
 
-def test_the_file_that_users_apply_is_the_one_that_the_service_applies() -> None:
-    assert migrations() == [FILE]
+def test_the_files_that_users_apply_are_those_that_the_service_applies() -> None:
+    assert migrations() == [FILE, FOLDER / "20251008_timescale_market_data.sql"] == sorted(FOLDER.iterdir())
 
 
 def test_the_statements_of_the_guide_populate_the_universe(program: Program, postgres_url: str) -> None:

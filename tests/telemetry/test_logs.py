@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.events import (
+    AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
@@ -26,6 +27,7 @@ from market_data.events import (
     MessagesDropped,
     ProviderAsked,
     Published,
+    Rebased,
     RedisOut,
     Skipped,
     Swept,
@@ -69,10 +71,12 @@ LINES: list[tuple[Event, str, str]] = [
     (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
     (Published(2, (0.5, 1.5)), "debug", "Bars published"),
     (GapsFound("1m", 3), "debug", "Gaps found"),
+    (Rebased("AAPL", "yahoo", 0.25, 500), "info", "A provider has re-based its history"),
     (BackfillsQueued("T0", 2), "info", "Backfills queued"),
     (BackfillEnded(7, "T0", "AAPL", "done", 1, 0, 12.0), "debug", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 12.0, "no"), "warning", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "no"), "error", "Backfill ended"),
+    (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]

@@ -53,6 +53,7 @@ EXPECTED = {
     "bars_rejected_total": (Counter, ("interval", "source")),
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
+    "market_open": (Gauge, ("exchange",)),
 }
 
 

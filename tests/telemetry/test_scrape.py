@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.providers import discover
@@ -18,7 +19,7 @@ from market_data.serve.parts import Parts
 from market_data.settings import read
 from market_data.store import cursor, universe
 from market_data.store.embedded import EmbeddedValkey
-from market_data.wiring import Stores, service
+from market_data.wiring import service
 
 pytestmark = pytest.mark.anyio
 
@@ -68,9 +69,10 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         "backfill_oldest_age_seconds": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "backfill_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "circuit_state": dict.fromkeys(PROVIDERS, 1.0),
-        "slo_gap_violation_rate": {"1m,T0": 0.0},
+        "slo_gap_violation_rate": {"1m,T0": 0.0, "1d,T0": 0.0},
         "fetch_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "ingestion_lag_seconds": {"1m": 0.0},
+        "market_open": {"XNYS": 0.0},
         "store_up": {"redis": 1.0, "postgresql": 1.0},
         "ws_clients_gauge": {"": 0.0},
         "ws_replay_buffer_bars": {"": 0.0},

@@ -167,6 +167,9 @@ class Worker:
         Where only one is able, its word is enough. Raises NoProvider if nobody could be asked, _NotBelieved
         if what is missing was told but rejected, or if nobody's depth and delay reach it.
         """
+        if claimed.restated_by is not None:
+            await self._restated(claimed, claimed.restated_by, instrument, said)
+            return None
         left = await self._left(claimed, instrument)
         if not left:
             return None  # it came by itself, or with an attempt before
@@ -189,12 +192,28 @@ class Worker:
             raise _NotBelieved("nobody is able to tell: beyond the depth or the delay of every provider")
         return _Vacant(left, voters) if left else None
 
+    async def _restated(
+        self, claimed: Claimed, provider: str, instrument: Instrument, said: list[ProviderAnswer]
+    ) -> None:
+        """Have one provider tell all of the span again; what is missing of it then, the next scan finds."""
+        others = [one for one in self._roster.providers if one != provider]
+        query = self._query(claimed, instrument, claimed.span)
+        await self._asked(query, instrument.exchange, others, said, restates=True)
+
     async def _asked(
-        self, query: Query, exchange: str, without: Sequence[str], said: list[ProviderAnswer]
+        self,
+        query: Query,
+        exchange: str,
+        without: Sequence[str],
+        said: list[ProviderAnswer],
+        *,
+        restates: bool = False,
     ) -> str:
         """Ask, take the answer in, and return who gave it; `said` gets what everyone said."""
         rows = self._in_force.settings.backfill_batch_size
-        gathered = await self._gather.bars(query, exchange, DEADLINE_SECONDS, without=without, rows=rows)
+        gathered = await self._gather.bars(
+            query, exchange, DEADLINE_SECONDS, without=without, rows=rows, restates=restates
+        )
         answered = gathered.answered
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
         if gathered.taken.rejected:

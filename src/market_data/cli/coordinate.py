@@ -13,6 +13,7 @@ from market_data.cli.output import data, print_json, say
 from market_data.collect.plan import Planned
 from market_data.collect.sweep import planned
 from market_data.errors import BadConfig
+from market_data.hosting import Stores
 from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.route.roster import Roster
@@ -20,7 +21,7 @@ from market_data.settings import Configuration, InForce, read
 from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.telemetry import logs
-from market_data.wiring import Stores, coordinator
+from market_data.wiring import coordinator
 
 
 async def coordinate() -> None:

@@ -21,6 +21,7 @@ from market_data.errors import (
     Throttled,
     Unavailable,
 )
+from market_data.hosting import database_url
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Tier
@@ -34,7 +35,6 @@ from market_data.store import universe
 from market_data.store.connect import describe, open_database
 from market_data.store.redis import open_redis, reachable
 from market_data.transport import Transport, redact
-from market_data.wiring import database_url
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
 """What a provider is asked for, by the first kind of these that it has."""

@@ -13,6 +13,7 @@ from market_data import __version__
 from market_data.cli.child import running_simulator
 from market_data.cli.demo import demo_environment, fill_universe, simulated_providers
 from market_data.cli.output import print_json_line, say, step
+from market_data.hosting import Stores, alone, database_url, redis_url
 from market_data.reload import Reread
 from market_data.serve.app import build
 from market_data.serve.server import address, answer, listen
@@ -21,7 +22,7 @@ from market_data.settings import Settings, read
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
 from market_data.telemetry import logs
-from market_data.wiring import Stores, alone, database_url, redis_url, service
+from market_data.wiring import service
 
 Prepare = Callable[[Database], Awaitable[None]]
 

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from market_data.cli.demo import demo_environment
 from market_data.errors import BadQuestion
+from market_data.hosting import database_url
 from market_data.settings import Settings, read
 from market_data.store.connect import Database, migrate, open_database
-from market_data.wiring import database_url
 
 COMMAND_CONNECTIONS = 2
 """Connections that a command may open."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from market_data.collect.fetch import Fetcher
+from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
 from market_data.queue import Job
 from market_data.replicas import Replicas
@@ -25,12 +26,14 @@ class Alone:
         *,
         replicas: Replicas,
         sweeper: Sweeper,
+        quotes: QuoteSweeper,
         fetcher: Fetcher,
         in_force: InForce,
         clock: Callable[[], float],
     ) -> None:
         self._replicas = replicas
         self._sweeper = sweeper
+        self._quotes = quotes
         self._fetcher = fetcher
         self._in_force = in_force
         self._clock = clock
@@ -52,6 +55,7 @@ class Alone:
         """Do what is due of our share, as long as Redis is out; returns how many jobs that were."""
         now = self._clock()
         _, due = await self._sweeper.due(now)
+        due += await self._quotes.due(now)
         mine = [
             job for job in due if self._replicas.mine(job.symbol) and self._asked.get(job.key, 0.0) <= now
         ]

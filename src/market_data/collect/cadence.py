@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from market_data.calendar import MarketHours
-from market_data.market.capability import Capability
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
 
@@ -29,18 +28,15 @@ class Rhythm:
 
 
 def due(
-    capability: Capability, hours: MarketHours, cursor: Cursor | None, rhythm: Rhythm, now: float
+    interval: Interval, hours: MarketHours, cursor: Cursor | None, rhythm: Rhythm, now: float
 ) -> Span | None:
     """The span to ask for at `now`, or None if nothing is due.
 
     Bars are due when one that the regular session expects has become final and has not been had, and the
     cadence has passed. A cadence no longer than the bar is kept by the bars themselves: each is due as soon
     as it is final, whenever the last question was. The span reaches to `now`, so that the running bar comes
-    along. A quote is due while the market is open; its cadence is kept by whoever queues the job.
+    along.
     """
-    interval = capability.interval
-    if interval is None:
-        return Span(int(now), int(now) + 1) if hours.regular.is_open(now) else None
     newest = _newest_final(interval, hours, now - rhythm.delay)
     if newest is None:
         return None

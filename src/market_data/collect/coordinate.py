@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 
+from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
 from market_data.events import Coordinated, Tell
 from market_data.market.instrument import Tier
@@ -63,6 +64,7 @@ class Coordinator:
         *,
         redis: Redis,
         sweeper: Sweeper,
+        quotes: QuoteSweeper,
         roster: Roster,
         name: str,
         tell: Tell,
@@ -70,6 +72,7 @@ class Coordinator:
     ) -> None:
         self.orders = Orders(redis, name)
         self._sweeper = sweeper
+        self._quotes = quotes
         self._roster = roster
         self._name = name
         self._tell = tell
@@ -79,6 +82,7 @@ class Coordinator:
         self._sent: dict[str, float] = {}  # by key, until when a job that was sent is under way
         self._due: list[Job] = []
         self._looked = 0.0
+        self._quoted = 0.0
 
     async def run(self) -> None:
         """Send again and again, whenever this is the coordinator whose turn it is; until cancelled."""
@@ -100,6 +104,13 @@ class Coordinator:
             _, due = await self._sweeper.due(now)
             self._sent = {key: until for key, until in self._sent.items() if until > now}
             self._due = sorted((job for job in due if job.key not in self._sent), key=lambda job: job.tier)
+        if now - self._quoted >= self._quotes.tick:
+            self._quoted = now
+            # what was due before and has found no room is due again now
+            self._due = [job for job in self._due if job.capability.interval] + [
+                job for job in await self._quotes.due(now) if job.key not in self._sent
+            ]
+            self._due.sort(key=lambda job: job.tier)
         if not self._due or await self.orders.waiting() > MOST_WAITING:
             return 0
         able = {one: self._roster.able(one) for one in {job.capability for job in self._due}}
@@ -126,7 +137,7 @@ class Coordinator:
 
 def _order(job: Job, provider: str) -> Order:
     if job.capability.interval is None:
-        return QuotesFetch(symbol=job.symbol, provider=provider, expires_at=int(job.expires_at))
+        return QuotesFetch(symbols=job.symbols, provider=provider, expires_at=int(job.expires_at))
     return BarsFetch(
         symbol=job.symbol,
         interval=job.capability.interval,

@@ -6,19 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from market_data.collect.quote import Quoter
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import JobFinished, LoopFailed, Tell
 from market_data.gather import Gather
-from market_data.market.bar import Quote
-from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.queue import Claimed, Job, Queue
-from market_data.store import quotes
-from market_data.store.connect import Database
-from market_data.store.quotes import KnownQuote
 from market_data.together import Together
 
 MOST_WAITING = 1000
@@ -60,7 +55,7 @@ class Fetcher:
         *,
         queue: Queue,
         gather: Gather,
-        database: Database,
+        quoter: Quoter,
         incomplete: Incomplete,
         tell: Tell,
         clock: Callable[[], float],
@@ -68,7 +63,7 @@ class Fetcher:
         self._queue = queue
         self._gather = gather
         self._router = gather.router
-        self._database = database
+        self._quoter = quoter
         self._incomplete = incomplete
         self._tell = tell
         self._clock = clock
@@ -195,7 +190,7 @@ class Fetcher:
         Raises NoProvider if nobody could serve it, StoreUnavailable if it could not be written.
         """
         if job.capability.interval is None:
-            return (await self.quote(job.symbol, job.asset_type, hint=job.provider_hint)).provider
+            return await self._quoter.many(job)
         seconds = min(self._router.settings.fetch_deadline_sec, job.expires_at - self._clock())
         query = Query(job.capability, job.symbol, job.asset_type, job.span, self._clock())
         quiet = self._quiet.get(job.key, 0.0) > self._clock()
@@ -207,17 +202,3 @@ class Fetcher:
         if gathered.taken.completeness is not None and gathered.taken.completeness < 1:
             await self._incomplete(job.symbol, job.capability.interval, job.span)
         return gathered.answered.provider
-
-    async def quote(
-        self, symbol: str, asset_type: AssetType, *, hint: str | None = None, trials: bool = True
-    ) -> KnownQuote:
-        """Ask for the newest quote of a symbol, store and return it; raises as `fetch` does.
-
-        Without `trials` a provider that waits for its trial comes last.
-        """
-        now = self._clock()
-        deadline = now + self._router.settings.call_timeout_sec
-        query = Query(Capability.QUOTES_L1, symbol, asset_type, Span(int(now), int(now) + 1), now)
-        answered = await self._router.ask(query, deadline, hint=hint, trials=trials)
-        assert isinstance(answered.answer, Quote)  # noqa: S101 - the contract of a provider
-        return await quotes.write(self._database, answered.answer, answered.provider, self._clock())

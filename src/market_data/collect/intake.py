@@ -85,6 +85,8 @@ class Intake:
 
     async def _taken(self, order: Order, now: float) -> Job | None:
         """The fetch job of an order; None where it became backfills, or where nothing is due. ValueError."""
+        if isinstance(order, QuotesFetch):
+            return await self._quotes(order, now)
         one = await universe.find(self._database, read_symbol(order.symbol))
         if one is None:
             raise ValueError(f"{order.symbol} is not in the universe")
@@ -95,27 +97,46 @@ class Intake:
                 span = Span(seconds(order.start), min(seconds(order.end), int(now)))
                 await self._backfill(one, Interval.read(order.interval), span, order.priority)
                 return None
-            case QuotesFetch():
-                span = Span(int(now), int(now) + 1)
-                return self._job(one, Capability.QUOTES_L1, span, order, now)
             case BarsFetch():
                 capability = CAPABILITIES.get(Interval.read(order.interval))
                 if capability is None:
                     raise ValueError(f"{order.interval} bars are built, not fetched: ask for 1m or 1d")
-                wanted = await self._span(one, capability, order, now)
+                wanted = await self._span(one, order, now)
                 return None if wanted is None else self._job(one, capability, wanted, order, now)
 
-    async def _span(
-        self, one: Instrument, capability: Capability, order: BarsFetch, now: float
-    ) -> Span | None:
+    async def _quotes(self, order: QuotesFetch, now: float) -> Job:
+        symbols = [read_symbol(one) for one in order.wanted]
+        held = {one.symbol: one for one in await universe.found(self._database, symbols)}
+        if unknown := [one for one in symbols if one not in held]:
+            raise ValueError(f"{', '.join(unknown)} is not in the universe")
+        first, *others = (held[one] for one in dict.fromkeys(symbols))
+        if other := [one.symbol for one in others if one.asset_type is not first.asset_type]:
+            raise ValueError(f"{other[0]} is no {first.asset_type}: send one job for each kind of asset")
+        return self._job(
+            first,
+            Capability.QUOTES_L1,
+            Span(int(now), int(now) + 1),
+            order,
+            now,
+            others=tuple(one.symbol for one in others),
+        )
+
+    async def _span(self, one: Instrument, order: BarsFetch, now: float) -> Span | None:
         if order.start is not None and order.end is not None:
             return Span(seconds(order.start), seconds(order.end))
         interval = Interval.read(order.interval)
         cursor = await cursors.of(self._database, one.symbol, interval)
-        return due(capability, hours_of(one.exchange, one.asset_type), cursor, Rhythm(0.0, 0.0), now)
+        return due(interval, hours_of(one.exchange, one.asset_type), cursor, Rhythm(0.0, 0.0), now)
 
     def _job(
-        self, one: Instrument, capability: Capability, span: Span, order: BarsFetch | QuotesFetch, now: float
+        self,
+        one: Instrument,
+        capability: Capability,
+        span: Span,
+        order: BarsFetch | QuotesFetch,
+        now: float,
+        *,
+        others: tuple[str, ...] = (),
     ) -> Job:
         expires_at = now + LIFE_SECONDS if order.expires_at is None else float(seconds(order.expires_at))
         return Job(
@@ -129,4 +150,5 @@ class Intake:
             made_at=now,
             expires_at=expires_at,
             provider_hint=order.provider,
+            others=others,
         )

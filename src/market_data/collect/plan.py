@@ -40,11 +40,14 @@ def plan(
     able: Mapping[Capability, Sequence[str]],
     limits: Mapping[str, Sequence[Limit]],
     unset: Mapping[Capability, Sequence[str]],
+    *,
+    at_once: Mapping[str, int] | None = None,
 ) -> list[Planned]:
     """Spend the providers' calls on T0 first, T2 last; within a tier in ORDER, on providers as ranked.
 
     `able` names, for each capability, the providers that may be asked now, best first; `unset` the settings
-    whose lack keeps others from it.
+    whose lack keeps others from it, `at_once` how many quotes a provider tells in one call, where it is more
+    than one.
     """
     left = {name: calls_per_second(budget) for name, budget in limits.items()}
     whole, lines = dict(left), []
@@ -52,11 +55,11 @@ def plan(
         kept = _kept_for_later(tier, symbols, settings, whole)
         for capability, asked in _wanted(tier, settings):
             count, names = symbols.get(tier, 0), able.get(capability, ())
-            granted = _grant(count / asked, names, left, kept)
+            quotes = capability is Capability.QUOTES_L1
+            granted = _grant(count / asked, names, left, kept, (at_once or {}) if quotes else {})
             line = Planned(tier, capability, count, asked, asked, "")
-            lines.append(
-                _judged(line, granted, settings.local_sweep_tick_sec, names, unset.get(capability, ()))
-            )
+            tick = asked if quotes else settings.local_sweep_tick_sec  # quotes have a sweep of their own
+            lines.append(_judged(line, granted, tick, names, unset.get(capability, ())))
     return lines
 
 
@@ -83,13 +86,20 @@ def _kept_for_later(
     return {name: sum(min(LEAST_SHARE * rate, demand) for demand in demands) for name, rate in whole.items()}
 
 
-def _grant(demand: float, names: Sequence[str], left: dict[str, float], kept: Mapping[str, float]) -> float:
-    """Take up to `demand` calls a second from the named providers; returns what could be taken."""
+def _grant(
+    demand: float,
+    names: Sequence[str],
+    left: dict[str, float],
+    kept: Mapping[str, float],
+    at_once: Mapping[str, int],
+) -> float:
+    """Take calls from the named providers for up to `demand` symbols a second; how many that serves."""
     granted = 0.0
     for name in names:
-        share = min(demand - granted, max(left[name] - kept[name], 0.0))
+        symbols = at_once.get(name, 1)
+        share = min((demand - granted) / symbols, max(left[name] - kept[name], 0.0))
         left[name] -= share
-        granted += share
+        granted += share * symbols
     return granted
 
 
@@ -106,10 +116,11 @@ def _judged(
         return _slowed(line, None, reason, keys)
     achievable = count / granted
     if achievable > asked * ROUNDING:
-        reason = f"the budgets of {', '.join(names)} allow {granted * 60:.1f} calls a minute here"
+        unit = "symbols" if line.capability is Capability.QUOTES_L1 else "calls"
+        reason = f"the budgets of {', '.join(names)} allow {granted * 60:.1f} {unit} a minute here"
         mend = (
             *keys,
-            f"{ceil((count / asked - granted) * 60)} more calls a minute",
+            f"{ceil((count / asked - granted) * 60)} more {unit} a minute",
             _longer(line, achievable),
         )
         return _slowed(line, max(achievable, tick), reason, mend)

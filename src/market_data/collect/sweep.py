@@ -1,4 +1,4 @@
-"""The sweeper: looks through the universe at every tick and queues a job for what is due."""
+"""The sweeper: looks through the universe at every tick and queues a job for the bars that are due."""
 
 import asyncio
 from collections import Counter
@@ -11,6 +11,7 @@ from market_data.collect.plan import Planned, plan
 from market_data.events import Skipped, Swept, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
+from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.queue import Job, Queue
 from market_data.route.roster import Roster
@@ -35,11 +36,12 @@ def planned(roster: Roster, symbols: Mapping[Tier, int]) -> list[Planned]:
     limits = {name: account.limits for name, account in roster.accounts.items()}
     able = {capability: roster.able(capability) for capability in Capability}
     unset = {capability: roster.unset(capability) for capability in Capability}
-    return plan(symbols, roster.settings, able, limits, unset)
+    quotes = {name: one.batch.most for name, one in roster.providers.items() if one.batch}
+    return plan(symbols, roster.settings, able, limits, unset, at_once=quotes)
 
 
 class Sweeper:
-    """Makes fetch jobs for what is due. Every replica may sweep: a tick is claimed once."""
+    """Makes fetch jobs for bars that are due. Every replica may sweep: a tick is claimed once."""
 
     def __init__(
         self,
@@ -90,31 +92,25 @@ class Sweeper:
             except ValueError as error:
                 self._tell(Skipped(one.symbol, str(error)))
                 continue
-            for capability, rhythm in rhythms[one.tier]:
-                interval = capability.interval
-                cursor = known.get((one.symbol, interval.value)) if interval else None
-                span = due(capability, hours, cursor, rhythm, now)
+            for capability, interval, rhythm in rhythms[one.tier]:
+                cursor = known.get((one.symbol, interval.value))
+                span = due(interval, hours, cursor, rhythm, now)
                 if span is not None:
-                    yield self._job(one, capability, rhythm, span, now)
+                    yield self._job(one, capability, span, now)
 
-    def _rhythms(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Rhythm]]]:
+    def _rhythms(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Interval, Rhythm]]]:
         slack = self._roster.settings.local_sweep_tick_sec * SLACK
-        rhythms: dict[Tier, list[tuple[Capability, Rhythm]]] = {tier: [] for tier in Tier}
+        rhythms: dict[Tier, list[tuple[Capability, Interval, Rhythm]]] = {tier: [] for tier in Tier}
         for line in planned(self._roster, symbols):
-            if line.achievable is not None:
-                rhythm = Rhythm(
-                    max(line.achievable - slack, slack), self._roster.settled_after(line.capability)
-                )
-                rhythms[line.tier].append((line.capability, rhythm))
+            interval = line.capability.interval
+            if interval is not None and line.achievable is not None:
+                cadence = max(line.achievable - slack, slack)
+                rhythm = Rhythm(cadence, self._roster.settled_after(line.capability))
+                rhythms[line.tier].append((line.capability, interval, rhythm))
         return rhythms
 
-    def _job(self, one: Instrument, capability: Capability, rhythm: Rhythm, span: Span, now: float) -> Job:
-        # a quote's life is its cadence: while it lasts no other is queued
-        life = (
-            self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
-            if capability.interval
-            else rhythm.cadence
-        )
+    def _job(self, one: Instrument, capability: Capability, span: Span, now: float) -> Job:
+        life = self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
         return Job(
             symbol=one.symbol,
             exchange=one.exchange,
@@ -137,8 +133,8 @@ class Sweeps:
         self._clock = clock
         self.at: float | None = None
 
-    async def run(self, sweep: Callable[[float], Awaitable[int | None]]) -> None:
-        """Sweep at once, then at every tick, while the local sweeper is the one that makes the jobs."""
+    async def run(self, sweep: Callable[[float], Awaitable[int | None]], tick: Callable[[], float]) -> None:
+        """Sweep at once, then at every tick (its seconds), while the local sweeper makes the jobs."""
         while True:
             now, swept = self._clock(), True
             if self._in_force.settings.sweeps:
@@ -146,7 +142,6 @@ class Sweeps:
                 if swept:
                     self.at = now  # not before: one that hangs must be seen to be late
             # from the tick just swept, not from the clock: a timer that fires a little early would skip one
-            tick = self._in_force.settings.local_sweep_tick_sec
-            following = (now // tick + 1) * tick
+            following = (now // tick() + 1) * tick()
             pause = following - self._clock()
             await asyncio.sleep(max(pause if swept else min(pause, AGAIN_SECONDS), 0.0))

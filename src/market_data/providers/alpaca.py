@@ -1,6 +1,6 @@
 """Alpaca: minutes of the IEX exchange as they happen, days of all exchanges, and crypto on its own venue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from market_data.market.span import Span, moment
 from market_data.provider import (
     Account,
     Answer,
+    Batch,
     Facts,
     Limit,
     Query,
@@ -65,6 +66,8 @@ FACTS = Facts(
     terms="Personal, non-commercial use only; no redistribution.",
 )
 
+MOST_SNAPSHOTS = 100
+"""Symbols of one question: the URL stays well below what servers take."""
 PAGE_ROWS = 10_000
 """The most rows that a page may have; if unasked they are 1000."""
 HELD_BACK = 16 * 60
@@ -221,15 +224,24 @@ def _bars(query: Query, response: Response) -> Bars:
 
 
 def _quote(query: Query, response: Response) -> Quote:
-    told: Mapping[str, _Snapshot | None]
-    if query.asset_type is AssetType.CRYPTO:
-        told = read_json(response, _CryptoSnapshots).snapshots
-    else:
-        told = read_json(response, dict[str, _Snapshot | None])
+    told = _snapshots(query, response)
     _check_symbol(query, told, response)
+    found = _last(query, told)
+    if found is None:
+        raise Unsupported("an unknown symbol, or never traded there", payload=response.body)
+    return found
+
+
+def _snapshots(query: Query, response: Response) -> Mapping[str, _Snapshot | None]:
+    if query.asset_type is AssetType.CRYPTO:
+        return read_json(response, _CryptoSnapshots).snapshots
+    return read_json(response, dict[str, _Snapshot | None])
+
+
+def _last(query: Query, told: Mapping[str, _Snapshot | None]) -> Quote | None:
     found = told.get(_spelled(query))
     if found is None or found.latest_trade is None:
-        raise Unsupported("an unknown symbol, or never traded there", payload=response.body)
+        return None
     trade, offers = found.latest_trade, found.latest_quote or _Offers()
     # 0: nobody offers. Sizes are left out: of shares or of hundreds of them is not told; so is the volume,
     # which is one exchange's
@@ -253,3 +265,20 @@ def _check_symbol(query: Query, told: Mapping[str, object], response: Response) 
     """Raise Malformed if only others are told of; a symbol that is unknown is told of by nothing."""
     if told and _spelled(query) not in told:
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
+
+
+def _request_many(queries: Sequence[Query], account: Account) -> Request:
+    """The GET for the last trades of several symbols: that of one, with all of their names."""
+    one = request(queries[0], account)
+    return Request(one.url, {**one.params, "symbols": ",".join(map(_spelled, queries))}, one.headers)
+
+
+def _parse_many(queries: Sequence[Query], response: Response) -> dict[str, Quote]:
+    """Their last trades, by symbol."""
+    if fault := _fault(queries[0], response):
+        raise fault
+    told = _snapshots(queries[0], response)
+    return {one.symbol: found for one in queries if (found := _last(one, told))}
+
+
+BATCH = Batch("snapshots", MOST_SNAPSHOTS, _TRADED, _request_many, _parse_many)

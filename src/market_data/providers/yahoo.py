@@ -1,5 +1,6 @@
 """Yahoo Finance (unofficial): minutes, days and last prices of nearly everything, all from the v8 chart."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from market_data.market.interval import Interval
 from market_data.provider import (
     Account,
     Answer,
+    Batch,
     Facts,
     Lane,
     Limit,
@@ -72,6 +74,9 @@ _SPELLED = {Capability.BARS_1M: "1m", Capability.EOD: "1d"}
 _EXCHANGE_MARKS = "FLTV"
 """One-letter endings that name an exchange (Frankfurt, London, Tokyo, TSX Venture), not a class of shares."""
 
+MOST_SPARKS = 20
+"""Symbols of one spark: 21 are refused."""
+
 _Epoch = Annotated[int, msgspec.Meta(ge=-(10**10), le=10**11)]  # seconds; days before 1970 are negative
 _Column = list[float | None]
 
@@ -117,6 +122,24 @@ class _Answered(msgspec.Struct, frozen=True):
     chart: _Chart
 
 
+class _Spark(msgspec.Struct, frozen=True):
+    symbol: str
+    response: Annotated[list[_Result], msgspec.Meta(min_length=1)]
+
+
+class _Sparks(msgspec.Struct, frozen=True):
+    result: list[_Spark] | None = None
+
+
+class _Flat(msgspec.Struct, frozen=True):
+    timestamp: list[_Epoch] | None = None
+    close: _Column | None = None
+
+
+class _Sparkled(msgspec.Struct, frozen=True):
+    spark: _Sparks
+
+
 class _Failure(msgspec.Struct, frozen=True):
     error: _Told | None = None
 
@@ -124,6 +147,7 @@ class _Failure(msgspec.Struct, frozen=True):
 class _Failed(msgspec.Struct, frozen=True):
     chart: _Failure = _Failure()
     finance: _Failure = _Failure()
+    spark: _Failure = _Failure()
 
 
 def request(query: Query, account: Account) -> Request:
@@ -194,7 +218,7 @@ def _told(response: Response) -> _Told | None:
         body = read_json(response, _Failed)
     except Malformed:
         return None
-    return body.chart.error or body.finance.error
+    return body.chart.error or body.finance.error or body.spark.error
 
 
 def _fail(told: _Told, response: Response) -> NoReturn:
@@ -269,3 +293,48 @@ def _days(ts: Times, whole: Mask, meta: _Meta, response: Response) -> tuple[Time
         whole = whole.copy()
         whole[last[0]] = False  # the running day may come twice: at its open, and newer at its last trade
     return days, whole
+
+
+def _request_sparks(queries: Sequence[Query], account: Account) -> Request:
+    """The GET for the last prices of several symbols: sparks need no cookie, unlike the quote's own URL."""
+    symbols = ",".join(_spelled(one.symbol) for one in queries)
+    newest = {"symbols": symbols, "range": "1d", "interval": "5m", "_": str(int(queries[0].now))}
+    return Request(f"{account.base_url}/v7/finance/spark", newest, {"Cache-Control": "no-cache"})
+
+
+def _parse_sparks(queries: Sequence[Query], response: Response) -> dict[str, Quote]:
+    """Their last prices, by symbol; a symbol that Yahoo does not know is left out without a word."""
+    if response.status in {429, 999}:
+        raise _throttled(response)
+    _read_page(response)
+    if (told := _told(response)) is not None:
+        _fail(told, response)
+    if fault := fault_of(response):
+        raise fault
+    asked = {_spelled(one.symbol): one for one in queries}
+    try:
+        sparks = read_json(response, _Sparkled).spark.result or []
+    except Malformed:  # both shapes were seen from either version
+        flat = read_json(response, dict[str, _Flat])
+        return {
+            asked[name].symbol: found
+            for name, one in flat.items()
+            if (found := _flat_quote(asked, name, one))
+        }
+    return {
+        asked[one.symbol].symbol: _quote(asked[one.symbol], one.response[0].meta, response)
+        for one in sparks
+        if one.symbol in asked
+    }
+
+
+def _flat_quote(asked: Mapping[str, Query], name: str, told: _Flat) -> Quote | None:
+    """The last close of a spark that has no more than closes."""
+    last = [one for one in zip(told.timestamp or (), told.close or (), strict=False) if one[1] is not None]
+    if name not in asked or not last:
+        return None
+    at, price = last[-1]
+    return Quote(asked[name].symbol, at, float(price or 0.0))
+
+
+BATCH = Batch("v7/finance/spark", MOST_SPARKS, _ALL, _request_sparks, _parse_sparks)

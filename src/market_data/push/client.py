@@ -12,13 +12,12 @@ from market_data.market.instrument import Instrument
 from market_data.push import frame, session
 from market_data.push.hub import Hub
 from market_data.push.outbox import Outbox
+from market_data.push.quotes import EVERYTHING, Quotes
 from market_data.push.ring import Message
 from market_data.push.session import Close, Command, Subscribe, Subscribed, Unsubscribe, Unsubscribed
 from market_data.store.quotes import KnownQuote
 from market_data.stream import Position, Series
 
-EVERYTHING = "*"
-"""Instead of symbols: all of them."""
 COMMANDS_WAITING = 32
 """Messages of a client that may wait to be obeyed; one that says more is told to come back later."""
 COMMANDS_PER_SECOND = 10.0
@@ -49,6 +48,7 @@ class Desk:
     """What clients are served from."""
 
     hub: Hub
+    quotes: Quotes
     find: Callable[[str], Awaitable[Instrument]]
     """The instrument of a symbol; BadQuestion if there is none."""
     quote: Callable[[str], Awaitable[KnownQuote | None]]
@@ -80,6 +80,7 @@ class Client:
         self._closed = False
         self._series: set[Series] = set()
         self._all: set[str] = set()
+        self._quoted: set[str] = set()
         self._heard = self._idle_since = self._allowed_at = self._paused_at = desk.now()
 
     # ---- what the hub does
@@ -92,6 +93,13 @@ class Client:
             self._write(frames)
         else:
             self._hold(messages)
+
+    def quote(self, told: bytes) -> None:
+        """Send a quote, unless the wire is busy: then it is dropped, for the next one overtakes it."""
+        if self.flowing and not self._closed:
+            self._write(told)
+        else:
+            self._desk.tell(MessagesDropped(1))
 
     def lost(self) -> None:
         """The stream has begun anew: open all again."""
@@ -224,6 +232,10 @@ class Client:
         recovered = None if since is None else await self._caught_up(symbols, interval, since)
         if not recovered:
             await self._open(symbols, interval, recovered=recovered)
+        if command.quotes and not self._closed:
+            self._quoted.update(symbols)
+            for one in symbols:
+                self._desk.quotes.follow(one, self)
 
     async def _found(self, symbols: Sequence[str]) -> list[str]:
         """The symbols as they are spelled here, each once; BadQuestion if one is not of the universe."""
@@ -305,6 +317,8 @@ class Client:
             series = Series(symbol.upper(), interval)
             self._series.discard(series)
             self._hub.leave(series, self)
+            self._desk.quotes.leave(symbol.upper(), self)
+            self._quoted.discard(symbol.upper())
         self._idle_since = self._desk.now()
         self._send([session.encode(Unsubscribed(symbols=list(symbols), interval=interval))])
 
@@ -313,6 +327,8 @@ class Client:
             self._hub.leave(series, self)
         for interval in self._all:
             self._hub.leave_all(interval, self)
+        for symbol in self._quoted:
+            self._desk.quotes.leave(symbol, self)
 
     # ---- what waits
 

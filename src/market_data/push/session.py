@@ -37,6 +37,7 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, tag="subscribe", tag_
     symbols: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_SYMBOLS)]
     interval: str = "1m"
     since: str | None = None
+    quotes: bool = True  # their quotes too, as they come
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, kw_only=True, tag="unsubscribe", tag_field="type"):

@@ -62,7 +62,7 @@ class Queue:
         self._sweep = redis.register_script(script("sweep"))
         self._turns: Iterator[Tier] = cycle(TURNS)
 
-    async def claim_slot(self, slot: int) -> int:
+    async def claim_slot(self, slot: int | str) -> int:
         """Claim a slot of the sweep: Redis's time in ms if it is ours, 0 if it was swept, -1 if it is
         being."""
         with reachable():
@@ -70,7 +70,7 @@ class Queue:
                 await self._sweep(keys=[_slot(slot)], args=[self._consumer, int(SWEEP_SECONDS * 1000)])
             )
 
-    async def swept(self, slot: int, seconds: float) -> None:
+    async def swept(self, slot: int | str, seconds: float) -> None:
         """Note that a slot has been swept; it is remembered for so many seconds."""
         with reachable():
             await self._redis.set(_slot(slot), "done", px=int(seconds * 1000))
@@ -172,7 +172,7 @@ class Queue:
         return claimed
 
 
-def _slot(slot: int) -> str:
+def _slot(slot: int | str) -> str:
     return f"{SLOT}:sweep:{slot}"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from redis.asyncio import Redis
@@ -19,6 +20,9 @@ KEPT = 50_000
 LARGEST_JOB = 4096
 """Bytes of one job."""
 
+MOST_QUOTES = 200
+"""Symbols of one job for quotes."""
+
 Moment = datetime | int
 """An ISO 8601 time with its zone, or epoch seconds."""
 
@@ -35,11 +39,17 @@ class BarsFetch(msgspec.Struct, frozen=True, kw_only=True, tag="bars_fetch", tag
 
 
 class QuotesFetch(msgspec.Struct, frozen=True, kw_only=True, tag="quotes_fetch", tag_field="type"):
-    """Fetch the newest quote of a symbol."""
+    """Fetch the newest quotes of `symbol`, of `symbols` (of one kind of asset), or of both."""
 
-    symbol: str
+    symbol: str | None = None
+    symbols: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_QUOTES)] = ()
     provider: str | None = None
     expires_at: Moment | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All symbols."""
+        return (*(() if self.symbol is None else (self.symbol,)), *self.symbols)
 
 
 class BackfillOrder(msgspec.Struct, frozen=True, kw_only=True, tag="backfill", tag_field="type"):
@@ -68,8 +78,12 @@ def read_order(body: bytes) -> Order:
         order = _orders.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{error}: types are bars_fetch, quotes_fetch and backfill") from None
-    read_symbol(order.symbol)
-    if not isinstance(order, QuotesFetch):
+    for symbol in order.wanted if isinstance(order, QuotesFetch) else (order.symbol,):
+        read_symbol(symbol)
+    if isinstance(order, QuotesFetch):
+        if not order.wanted:
+            raise ValueError("quotes of which symbols? write `symbol`, or `symbols`")
+    else:
         Interval.read(order.interval)
         if (order.start is None) != (order.end is None):
             raise ValueError("`start` and `end` are told both, or neither")

@@ -1,4 +1,4 @@
-"""A fetch job: ask for one series."""
+"""A fetch job: ask for one series, or for the quotes of several symbols."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from market_data.market.span import Span
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for one series; cheap to repeat. Times are epoch seconds."""
+    """Ask for one series, or with `others` for more quotes; cheap to repeat. Times are epoch seconds."""
 
     symbol: str
     exchange: str
@@ -22,6 +22,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     made_at: float
     expires_at: float  # a later sweep makes a newer job; this one is then worth nothing
     provider_hint: str | None = None  # to be preferred while it is in good health
+    others: tuple[str, ...] = ()  # more symbols, of the same asset type
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
@@ -31,6 +32,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """What it is about: at most one job of a key waits or runs at a time."""
         return f"{self.capability}:{self.symbol}"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All that are asked for."""
+        return (self.symbol, *self.others)
 
     @property
     def span(self) -> Span:

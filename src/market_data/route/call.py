@@ -1,8 +1,9 @@
 """Asks one provider: spends its budget, sends, reads, and notes how it went."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from market_data.errors import Malformed, ProviderFault, StoreUnavailable, Timed
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
-from market_data.provider import Account, Answer, Provider, Query, Response
+from market_data.provider import Account, Answer, Query, Request, Response
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
 from market_data.transport import Transport, redact
@@ -21,6 +22,8 @@ FAIR_SECONDS = 1.0
 """A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
 FUTURE_SECONDS = 60.0
 """A quote may be so far ahead of our clock: clocks differ."""
+
+_T = TypeVar("_T")
 
 Parts = dict[tuple[str, Span], tuple[float, Answer]]
 """By provider and piece of a span: when it was asked for, and what came."""
@@ -61,20 +64,50 @@ class Caller:
         very budget that is waited for. Raises NoRoom, OutOfTime, or the provider's fault.
         """
         if query.capability.interval is None:
-            return query.now, await self._call(name, query, deadline)
+            return query.now, await self._one(name, query, deadline)
         pieces = self._roster.providers[name].facts.reach[query.capability].pieces(query.span)
         for span in pieces:
             if (name, span) not in parts:
-                answer = await self._call(name, query.of(span), deadline)
+                answer = await self._one(name, query.of(span), deadline)
                 parts[name, span] = (query.now, answer)
         came = [parts[name, span] for span in pieces]
         return min(at for at, _ in came), _joined([part for _, part in came if isinstance(part, Bars)])
 
-    async def _call(self, name: str, query: Query, deadline: float) -> Answer:
+    async def quotes(self, name: str, queries: Sequence[Query], deadline: float) -> dict[str, Quote]:
+        """The quotes that one call of a provider with a `batch` tells, by symbol; raises as `ask` does."""
+        batch = self._roster.providers[name].batch
+        assert batch is not None  # noqa: S101 - the caller has looked
+        many = self._roster.probe(queries[0].capability, queries[0].asset_type)
+        return await self._call(
+            name,
+            many,
+            deadline,
+            lambda account: batch.request(queries, account),
+            lambda response: _good(batch.parse(queries, response), many.now, response),
+        )
+
+    async def _one(self, name: str, query: Query, deadline: float) -> Answer:
+        provider = self._roster.providers[name]
+        return await self._call(
+            name,
+            query,
+            deadline,
+            lambda account: provider.request(query, account),
+            lambda response: _judged(provider.parse(query, response), query.now, response),
+        )
+
+    async def _call(
+        self,
+        name: str,
+        query: Query,
+        deadline: float,
+        ask: Callable[[Account], Request],
+        read: Callable[[Response], _T],
+    ) -> _T:
         """One call: spend, send, parse, and note how it went. A cancelled call is not noted."""
-        provider, account = self._roster.providers[name], self._roster.accounts[name]
+        lane, account = self._roster.providers[name].facts.lane, self._roster.accounts[name]
         try:
-            request = provider.request(query, account)
+            request = ask(account)
         except ProviderFault as fault:  # nobody was asked: there is no call to tell of
             self._roster.standings[name].note(query, fault, 0.0, self._clock())
             raise
@@ -83,8 +116,7 @@ class Caller:
             raise NoRoom(spent)
         started, given = perf_counter(), self._time_left(deadline)
         try:
-            response = await self._transport.send(request, provider.facts.lane, given)
-            answer = _parsed(provider, query, response)
+            answer = _parsed(read, await self._transport.send(request, lane, given))
         except ProviderFault as fault:
             if isinstance(fault, TimedOut) and given < min(
                 FAIR_SECONDS, self._roster.settings.call_timeout_sec
@@ -114,7 +146,9 @@ class Caller:
         elapsed = (perf_counter() - started) * 1000
         self._roster.standings[name].note(query, fault, elapsed, self._clock())
         code, detail = (fault.code, fault.detail) if fault else ("ok", "")
-        endpoint = self._roster.providers[name].facts.reach[query.capability].endpoint
+        provider = self._roster.providers[name]
+        many = provider.batch if not query.symbol else None  # what `quotes` asks for is about no symbol
+        endpoint = many.endpoint if many else provider.facts.reach[query.capability].endpoint
         self._tell(ProviderAsked(name, endpoint, query.capability, code, elapsed, detail))
 
 
@@ -126,20 +160,35 @@ def _redacted(fault: ProviderFault, account: Account) -> ProviderFault:
     return fault
 
 
-def _parsed(provider: Provider, query: Query, response: Response) -> Answer:
+def _parsed(read: Callable[[Response], _T], response: Response) -> _T:
     """The answer in a response; raises the fault that it amounts to, whatever was wrong with it."""
     try:
-        answer = provider.parse(query, response)
+        return read(response)
     except ProviderFault:
         raise
     except Exception as error:  # a parser's bug must not keep the next provider from being asked
         raise Malformed(f"it cannot be read: {type(error).__name__}", payload=response.body) from error
-    if isinstance(answer, Quote):
-        if not (math.isfinite(answer.price) and answer.price > 0):
-            raise Malformed("a quote whose price is none", payload=response.body)
-        if answer.ts > query.now + FUTURE_SECONDS:
-            raise Malformed("a quote from the future", payload=response.body)
+
+
+def _judged(answer: Answer, now: float, response: Response) -> Answer:
+    if isinstance(answer, Quote) and (wrong := _wrong(answer, now)):
+        raise Malformed(wrong, payload=response.body)
     return answer
+
+
+def _good(answer: dict[str, Quote], now: float, response: Response) -> dict[str, Quote]:
+    """The quotes that are any; Malformed if none is."""
+    good = {symbol: quote for symbol, quote in answer.items() if not _wrong(quote, now)}
+    if answer and not good:
+        raise Malformed(_wrong(next(iter(answer.values())), now), payload=response.body)
+    return good
+
+
+def _wrong(quote: Quote, now: float) -> str:
+    """What is wrong with a quote; "" if nothing is."""
+    if not (math.isfinite(quote.price) and quote.price > 0):
+        return "a quote whose price is none"
+    return "a quote from the future" if quote.ts > now + FUTURE_SECONDS else ""
 
 
 def _joined(parts: list[Bars]) -> Bars:

@@ -117,9 +117,9 @@ class Router:
         reach = self.roster.providers[name].facts.reach[query.capability]
         span = reach.told(query) or query.span
         try:
-            with nullcontext() if free else self._trial(name, query.capability):
+            with nullcontext() if free else self.trial(name, query.capability):
                 asked_at, answer = await self.caller.ask(name, query.of(span), deadline, so_far.parts)
-        except _OnTrial:  # since the ranking was made
+        except OnTrial:  # since the ranking was made
             so_far.waits.append(self._clock())
             so_far.told.setdefault(name, ProviderAnswer(name, "excluded", "its trial is under way"))
         except OutOfTime:
@@ -141,14 +141,14 @@ class Router:
             so_far.empty = so_far.empty or answered
         return None
 
-    def _trial(self, name: str, capability: Capability) -> AbstractContextManager[None]:
-        """The trial of a half-open provider, one at a time; of any other, nothing."""
+    def trial(self, name: str, capability: Capability) -> AbstractContextManager[None]:
+        """The trial of a half-open provider, one at a time (else OnTrial); of others, nothing."""
         standing = self.roster.standings[name]
         if standing.state_of(capability, self._clock()) is not State.HALF_OPEN:
             return nullcontext()
         track = standing.track(capability)
         if track.on_trial:
-            raise _OnTrial
+            raise OnTrial
         return track.trial()
 
 
@@ -163,5 +163,5 @@ class _SoFar:
     waits: list[float] = field(default_factory=list)  # moments at which somebody may be asked again
 
 
-class _OnTrial(Exception):
+class OnTrial(Exception):
     """Another question is the provider's trial."""

@@ -10,6 +10,7 @@ from market_data import __version__
 from market_data.push import session
 from market_data.push.session import Close
 from market_data.stream import BarMessage
+from market_data.ticker import QuoteMessage
 
 SAYS = (session.Subscribe, session.Unsubscribe)
 """What clients say."""
@@ -17,6 +18,7 @@ TELLS = (
     session.Snapshot,
     session.Replay,
     BarMessage,
+    QuoteMessage,
     session.Heartbeat,
     session.Conflated,
     session.Subscribed,
@@ -98,6 +100,7 @@ def _channel(address: str, summary: str, *, symbol: bool) -> dict[str, Any]:
     query = {
         "interval": {"type": "string", "enum": list(session.STREAMED), "default": "1m"},
         "since": {"type": "string", "description": "The last position that is known."},
+        "quotes": {"type": "boolean", "default": True, "description": "Whether quotes are told too."},
     }
     found: dict[str, Any] = {
         "address": address,

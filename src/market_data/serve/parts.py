@@ -12,12 +12,14 @@ from redis.asyncio import Redis
 from market_data.backfill.find import Finder
 from market_data.collect.fetch import Fetcher
 from market_data.collect.intake import Intake
+from market_data.collect.quote import Quoter
 from market_data.errors import BadQuestion
 from market_data.events import Tell
 from market_data.loops import Loops
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.push.client import Desk
 from market_data.push.hub import Hub
+from market_data.push.quotes import Quotes
 from market_data.queue import Queue
 from market_data.reload import Reload
 from market_data.replicas import Replicas
@@ -41,6 +43,8 @@ class Parts:
     router: Router
     hub: Hub
     fetcher: Fetcher
+    quoter: Quoter
+    quotes: Quotes
     finder: Finder
     intake: Intake
     loops: Loops
@@ -72,6 +76,7 @@ class Parts:
         """What clients of the stream are served from, with the settings in force."""
         return Desk(
             hub=self.hub,
+            quotes=self.quotes,
             find=self.find,
             quote=lambda symbol: quotes.newest(self.database, symbol),
             tell=self.tell,

@@ -64,9 +64,7 @@ async def _asked(parts: Parts, instrument: Instrument) -> KnownQuote:
     """A provider's quote; callers who ask for a symbol at the same time share one question."""
     asking = parts.asking.get(instrument.symbol)
     if asking is None:
-        asking = asyncio.create_task(
-            parts.fetcher.quote(instrument.symbol, instrument.asset_type, trials=False)
-        )
+        asking = asyncio.create_task(parts.quoter.one(instrument.symbol, instrument.asset_type, trials=False))
         parts.asking[instrument.symbol] = asking
         asking.add_done_callback(lambda task: _answered(parts, instrument.symbol, task))
     return await asyncio.shield(asking)

@@ -19,7 +19,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from market_data.push import frame
-from market_data.push.client import EVERYTHING, Client
+from market_data.push.client import Client
+from market_data.push.quotes import EVERYTHING
 from market_data.push.session import Close, Subscribe
 from market_data.serve.parts import Parts
 
@@ -208,7 +209,10 @@ class Socket(asyncio.Protocol):
         first = None
         if symbol:
             first = Subscribe(
-                symbols=[symbol], interval=asked.get("interval", "1m"), since=asked.get("since") or None
+                symbols=[symbol],
+                interval=asked.get("interval", "1m"),
+                since=asked.get("since") or None,
+                quotes=asked.get("quotes", "true").lower() != "false",
             )
         self._task = asyncio.get_running_loop().create_task(self._client.run(first))
 

@@ -102,6 +102,7 @@ async def events(
     *,
     interval: StreamedInterval = "1m",
     since: Annotated[str | None, QueryParameter(description="The last position that is known.")] = None,
+    quotes: Annotated[bool, QueryParameter(description="Whether quotes are told too.")] = True,
     last_event_id: Annotated[
         str | None, HeaderParameter(name="Last-Event-ID", description="The same, as browsers tell it.")
     ] = None,
@@ -114,7 +115,7 @@ async def events(
     instrument = await parts.find(symbol)
     if len(parts.hub.clients) >= parts.settings.ws_max_clients:
         raise StoreUnavailable(f"this replica serves {parts.settings.ws_max_clients} clients at most")
-    first = Subscribe(symbols=[instrument.symbol], interval=interval, since=after or None)
+    first = Subscribe(symbols=[instrument.symbol], interval=interval, since=after or None, quotes=quotes)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return Stream(_told(parts, first), media_type="text/event-stream", headers=headers)
 

@@ -1,10 +1,11 @@
 """Bars and their revisions as they are read."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
+import asyncpg
 import numpy as np
 
 from market_data.market.bar import BarStatus, KnownBar, Times
@@ -12,6 +13,9 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.store import heads
 from market_data.store.connect import Database, sql
+
+EVER, RECENT = "'-infinity'", "now() - interval '7 days'"
+"""Since when the newest bars are looked for: recently first, else TimescaleDB opens all chunks there are."""
 
 
 class Table(Enum):
@@ -25,15 +29,31 @@ class Table(Enum):
         """The table that holds bars of `interval`."""
         return cls.DAILY if interval is Interval.D1 else cls.INTRADAY
 
-    def sql(self, name: str) -> str:
-        """The named query on this table."""
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """Since when its newest bars are looked for, one after another; that of days has no chunks."""
+        return (RECENT, EVER) if self is Table.INTRADAY else (EVER,)
+
+    def sql(self, name: str, since: str = EVER) -> str:
+        """The named query on this table; `since` is EVER or RECENT."""
         table, key, same = self.value
-        return sql(name, table=table, key=key, same=same)
+        return sql(name, table=table, key=key, same=same, since=since)
+
+    def reading(self, name: str, *, start: str, end: str) -> str:
+        """The named query that reads the bars between two bounds, as they are named in it."""
+        table, key, _ = self.value
+        order = key.removeprefix("symbol, interval, ")
+        return sql(name, known=sql("bars_as_known"), table=table, order=order, start=start, end=end)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
     """The newest `count` stored bars of a series, oldest first."""
-    rows = await database.fetch(Table.of(interval).sql("bars_last"), symbol, interval.value, count)
+    rows: Sequence[asyncpg.Record] = ()
+    for since in Table.of(interval).looks:
+        query = Table.of(interval).sql("bars_last", since)
+        rows = await database.fetch(query, symbol, interval.value, count)
+        if len(rows) >= count:
+            break
     return [_known(row.items()) for row in reversed(rows)]
 
 
@@ -41,7 +61,12 @@ async def newest(
     database: Database, symbol: str, interval: Interval, count: int
 ) -> tuple[list[KnownBar], datetime]:
     """Like `last`, with the `as_of` of the series' newest change at that same moment (EPOCH: none)."""
-    rows = await database.fetch(Table.of(interval).sql("bars_newest"), symbol, interval.value, count)
+    rows: Sequence[asyncpg.Record] = ()
+    for since in Table.of(interval).looks:
+        query = Table.of(interval).sql("bars_newest", since)
+        rows = await database.fetch(query, symbol, interval.value, count)
+        if len(rows) >= max(count, 2):  # a single row may say that there is none
+            break
     head = rows[0]["head"] or heads.EPOCH
     return [_known(list(row.items())[1:]) for row in reversed(rows) if row["ts"] is not None], head
 
@@ -51,7 +76,9 @@ async def news(
 ) -> list[KnownBar]:
     """The first `limit` bars learned after a moment, up to another, in that order; also those superseded."""
     query = Table.of(interval).sql("bars_news")
-    rows = await database.fetch(query, symbol, interval.value, *learned, limit)
+    async with database.transaction() as connection:
+        await connection.execute(sql("plan_once"))
+        rows = await connection.fetch(query, symbol, interval.value, *learned, limit)
     return [_known(row.items()) for row in rows]
 
 
@@ -59,24 +86,15 @@ async def last_of_many(
     database: Database, symbols: Sequence[str], interval: Interval, count: int
 ) -> dict[str, list[KnownBar]]:
     """By symbol, the newest `count` stored bars, oldest first; a symbol without bars is left out."""
-    rows = await database.fetch(
-        Table.of(interval).sql("bars_last_of_many"), list(symbols), interval.value, count
-    )
     found: dict[str, list[KnownBar]] = {}
-    for row in rows:
-        symbol, *values = row.items()
-        found.setdefault(symbol[1], []).append(_known(values))
+    for since in Table.of(interval).looks:
+        wanting = [one for one in symbols if len(found.get(one, ())) < count]
+        found = {one: bars for one, bars in found.items() if len(bars) >= count}
+        query = Table.of(interval).sql("bars_last_of_many", since)
+        for row in await database.fetch(query, wanting, interval.value, count) if wanting else ():
+            symbol, *values = row.items()
+            found.setdefault(symbol[1], []).append(_known(values))
     return found
-
-
-async def window(
-    database: Database, symbol: str, interval: Interval, span: Span, *, limit: int, as_of: datetime | None
-) -> list[KnownBar]:
-    """The first `limit` stored bars that open within `span`, oldest first; as they were known at `as_of`."""
-    start, end = moment(span.start), moment(span.end)
-    query = Table.of(interval).sql("bars_window")
-    rows = await database.fetch(query, symbol, interval.value, start, end, limit, as_of)
-    return [_known(row.items()) for row in rows]
 
 
 async def final_labels(database: Database, symbol: str, interval: Interval, span: Span) -> Times:
@@ -84,31 +102,6 @@ async def final_labels(database: Database, symbol: str, interval: Interval, span
     query, bounds = Table.of(interval).sql("bars_final"), (moment(span.start), moment(span.end))
     rows = await database.fetch(query, symbol, interval.value, *bounds)
     return np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
-
-
-async def built(
-    database: Database,
-    symbol: str,
-    interval: Interval,
-    span: Span,
-    *,
-    anchor: int,
-    limit: int,
-    as_of: datetime | None,
-) -> list[KnownBar]:
-    """Like `window`, built from 1m bars; opening at `anchor` (epoch seconds) plus multiples of it."""
-    first = span.start - (span.start - anchor) % interval.seconds
-    rows = await database.fetch(
-        sql("bars_built"),
-        symbol,
-        moment(first),
-        moment(span.end),
-        limit,
-        as_of,
-        timedelta(seconds=interval.seconds),
-        moment(anchor),
-    )
-    return [_known(row.items()) for row in rows]
 
 
 def _known(row: Iterable[tuple[str, Any]]) -> KnownBar:

@@ -1,7 +1,7 @@
 """Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,10 @@ CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
 STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
+STREAM_SECONDS = 900.0
+"""How long one stream may take: as long as it does, the database cannot tidy up behind it."""
+MIGRATION_SECONDS = 6 * 3600.0
+"""How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before what was interrupted is done again; then it is an outage."""
@@ -39,6 +43,7 @@ _OUTAGES = (
 )
 
 Result = TypeVar("Result")
+Keep = Callable[[bytes], Coroutine[Any, Any, None]]
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
@@ -60,6 +65,8 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._most_streams = max(pool.get_max_size() // 2, 1)
+        self._streams = asyncio.Semaphore(self._most_streams)
 
     async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]:
         """The rows of one statement."""
@@ -72,10 +79,10 @@ class Database:
         with _outages():
             return await self._pool.fetchrow(query, *values)
 
-    async def run(self, query: str, *values: object) -> str:
+    async def run(self, query: str, *values: object, seconds: float = STATEMENT_SECONDS) -> str:
         """Run one statement, or, without values, a script; returns the server's tag."""
         with _outages():
-            tag: str = await self._pool.execute(query, *values)
+            tag: str = await self._pool.execute(query, *values, timeout=seconds)
             return tag
 
     async def again(self, work: Callable[[], Awaitable[Result]]) -> Result:
@@ -94,12 +101,43 @@ class Database:
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
 
+    async def copied(self, keep: Keep, query: str, *values: object) -> None:
+        """Give `keep` the bytes that a binary COPY of `query` sends, as they come; it is waited for."""
+        async with self.connection() as connection:
+            await _copy(connection, keep, query, values, STATEMENT_SECONDS)
+
+    async def streamed(self, keep: Keep, query: str, *values: object) -> None:
+        """Like `copied`, for a `keep` that takes its time; they have half of the connections at most."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._streams.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"{self._most_streams} streams are under way, as many as DATABASE_POOL_SIZE allows"
+            ) from None
+        try:
+            async with self.connection() as connection:
+                await _copy(connection, keep, query, values, STREAM_SECONDS)
+        finally:
+            self._streams.release()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits if the block ends without an error."""
         with _outages():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
                 yield connection
+
+
+async def _copy(
+    connection: Connection, keep: Keep, query: str, values: tuple[object, ...], seconds: float
+) -> None:
+    try:
+        await connection.copy_from_query(query, *values, output=keep, format="binary", timeout=seconds)
+    except BaseException:
+        # what is on its way would be taken for the end of it, and the next statement would meet the rest
+        connection.terminate()
+        raise
 
 
 class _outages:  # noqa: N801 - reads as a statement: `with _outages():`
@@ -131,6 +169,7 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 server_settings=settings,
+                init=_plan_each,
                 reset=_as_it_is,
             )
     except (
@@ -145,25 +184,41 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
         await pool.close()
 
 
+async def _plan_each(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """On TimescaleDB each statement is planned for its own values: else it opens every chunk there is."""
+    await connection.execute(sql("plan_each"))
+
+
 async def _as_it_is(_: object) -> None:
     """Nothing is left in a session that would have to be reset: that would be a statement after each use."""
 
 
+CORE = "20251008_market_data_core.sql"
+"""The migration for any PostgreSQL."""
+TIMESCALE = "20251008_timescale_market_data.sql"
+"""The migration for TimescaleDB, which includes the other."""
+_INCLUDED = f"\\ir {CORE}\n"
+_LAST = "-- Last: "
+"""What follows in a migration is for psql: here the service does it, in the background."""
+
+
 def migrations() -> list[Path]:
-    """The migration files, in the order in which they are applied."""
+    """The migration files, in the order in which they are applied: the last one only to TimescaleDB."""
     packaged = Path(str(files("market_data.store").joinpath("migrations")))
     folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "db" / "migrations"
-    found = sorted(folder.glob("*_market_data_core.sql"))
-    if not found:
+    found = [folder / CORE, folder / TIMESCALE]
+    if not all(one.is_file() for one in found):
         raise BadConfig([f"no migration files in {folder}: the installation is incomplete"])
     return found
 
 
 async def migrate(database: Database) -> list[str]:
-    """Apply every migration, each safe to apply again; returns their names."""
+    """Apply every migration for this database, each safe to apply again; returns their names."""
     applied: list[str] = []
-    for path in migrations():
-        await database.run(path.read_text(encoding="utf-8"))
+    scaled = (await describe(database))["timescaledb"] is not None
+    for path in migrations()[: 1 + scaled]:
+        script = path.read_text(encoding="utf-8").partition(_LAST)[0].replace(_INCLUDED, "")
+        await database.run(script, seconds=MIGRATION_SECONDS)
         applied.append(path.name)
     return applied
 

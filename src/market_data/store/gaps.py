@@ -19,11 +19,11 @@ async def short(database: Database, symbols: Sequence[str], span: Span, expected
 
 async def minutes(connection: Connection | Database, places: Places) -> Places:
     """What is missing of each place: minutes without a final 1m bar or a vacancy, adjoining ones together."""
+    if not places:
+        return []
+    starts, ends = zip(*((moment(span.start), moment(span.end)) for _, span in places), strict=True)
     rows = await connection.fetch(
-        sql("gaps_minutes"),
-        [symbol for symbol, _ in places],
-        [moment(span.start) for _, span in places],
-        [moment(span.end) for _, span in places],
+        sql("gaps_minutes"), [symbol for symbol, _ in places], starts, ends, min(starts), max(ends)
     )
     return [(row["symbol"], Span(epoch(row["start"]), epoch(row["end"]))) for row in rows]
 

@@ -13,9 +13,14 @@ TICK = timedelta(microseconds=1)
 async def lock(connection: Connection, symbol: str, interval: str) -> datetime:
     """The head of a series; its other writers wait until the caller's transaction has ended."""
     while (row := await connection.fetchrow(sql("head_lock"), symbol, interval)) is None:
-        await connection.execute(sql("head_add"), symbol, interval)
+        await add(connection, symbol, interval)
     head: datetime = row["as_of"]
     return head
+
+
+async def add(connection: Connection, symbol: str, interval: str) -> None:
+    """Give a series its head if nobody has written it yet."""
+    await connection.execute(sql("head_add"), symbol, interval)
 
 
 async def since(database: Database, after: datetime) -> dict[tuple[str, str], datetime]:

@@ -30,6 +30,7 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     next_attempt_at: datetime
     last_error: str | None
+    restated_by: str | None = None  # it asks this provider for all of the span again, whatever is known
     answers: list[dict[str, Any]] = []  # what each provider said, newest attempt last
     created_at: datetime | None = None
     settled_at: datetime | None = None
@@ -45,6 +46,7 @@ class Claimed:
     span: Span
     tier: Tier
     attempts: int  # this one included
+    restated_by: str | None = None  # this provider tells all of the span again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Open:
     span: Span
     status: Status
     last_error: str
+    restated_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class New:
     span: Span
     tier: Tier
     wait: float = 0.0
+    restated_by: str | None = None  # this provider is asked for all of it, whatever is known
 
 
 async def lock(connection: Connection) -> None:
@@ -89,7 +93,7 @@ async def unfinished(
     found: dict[str, list[Open]] = {}
     for row in await connection.fetch(sql("ledger_open"), list(symbols), interval.value):
         span = Span(epoch(row["start_ts"]), epoch(row["end_ts"]))
-        one = Open(row["id"], span, row["status"], row["last_error"] or "")
+        one = Open(row["id"], span, row["status"], row["last_error"] or "", row["restated_by"])
         found.setdefault(row["symbol"], []).append(one)
     return found
 
@@ -104,6 +108,7 @@ async def add(connection: Connection, interval: Interval, jobs: Sequence[New]) -
         [moment(one.span.end) for one in jobs],
         [one.tier.value for one in jobs],
         [timedelta(seconds=one.wait) for one in jobs],
+        [one.restated_by for one in jobs],
     )
     return [_backfill(row) for row in rows]
 
@@ -129,6 +134,7 @@ async def claim(database: Database, owner: str, tier: Tier, count: int, lease: f
             Span(epoch(row["start_ts"]), epoch(row["end_ts"])),
             Tier(row["tier"]),
             row["attempts"],
+            row["restated_by"],
         )
         for row in rows
     ]

@@ -1,5 +1,6 @@
 """Quotes: the newest price that a provider told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -24,9 +25,9 @@ class KnownQuote(msgspec.Struct, frozen=True, kw_only=True):
     volume: float | None = None
 
 
-async def write(database: Database, quote: Quote, provider: str, as_of: float) -> KnownQuote:
-    """Store a quote; the same one told again only moves its `as_of`."""
-    known = KnownQuote(
+def known(quote: Quote, provider: str, as_of: float) -> KnownQuote:
+    """A quote as it will be stored."""
+    return KnownQuote(
         symbol=quote.symbol,
         price=quote.price,
         ts=moment(quote.ts),
@@ -38,8 +39,13 @@ async def write(database: Database, quote: Quote, provider: str, as_of: float) -
         ask_size=quote.ask_size,
         volume=quote.volume,
     )
-    await database.run(sql("quote_write"), *msgspec.structs.astuple(known))
-    return known
+
+
+async def write(database: Database, told: Sequence[KnownQuote]) -> list[KnownQuote]:
+    """Store quotes, one a symbol; those that say something new: told again, only `as_of` moves."""
+    columns = zip(*map(msgspec.structs.astuple, told), strict=True)
+    new = {row["symbol"] for row in await database.fetch(sql("quote_write"), *columns)}
+    return [one for one in told if one.symbol in new]
 
 
 async def newest(database: Database, symbol: str) -> KnownQuote | None:

@@ -27,7 +27,7 @@ def stream(*packed: bytes) -> memoryview:
     return memoryview(b"".join((SIGNATURE, *packed, END)))
 
 
-def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | datetime, ...]) -> bytes:
+def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | int | datetime, ...]) -> bytes:
     """Rows of `bars` without signature and end: COLUMNS, then the fields of `origin`, alike for all."""
     fields = [*series, *(bytes(8) for _ in bars.columns()), *origin]
     pieces = [struct.pack(">h", len(fields)), *(_field(one) for one in fields)]
@@ -41,9 +41,11 @@ def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | datetime, ..
     return table.tobytes()
 
 
-def _field(value: str | bytes | datetime) -> bytes:
+def _field(value: str | int | bytes | datetime) -> bytes:
     if isinstance(value, datetime):
         value = struct.pack(">q", (value - moment(POSTGRES_EPOCH)) // timedelta(microseconds=1))
+    elif isinstance(value, int):
+        value = struct.pack(">i", value)
     elif isinstance(value, str):
         value = value.encode()
     return struct.pack(">i", len(value)) + value

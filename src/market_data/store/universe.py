@@ -21,6 +21,12 @@ async def find(database: Database, symbol: str) -> Instrument | None:
     return _instrument(row) if row else None
 
 
+async def found(database: Database, symbols: Sequence[str]) -> list[Instrument]:
+    """The instruments of those of `symbols` that the universe holds."""
+    rows = await database.fetch(sql("universe_found"), symbols)
+    return [_instrument(row) for row in rows]
+
+
 async def put(database: Database, instruments: Iterable[Instrument]) -> int:
     """Add or change instruments in one step; returns how many rows that was."""
     rows = list(instruments)
@@ -77,6 +83,7 @@ async def rename(connection: Connection, former: str, symbol: str) -> bool:
     row = await connection.fetchrow(sql("universe_taken"), symbol)
     if row is None or row["taken"]:
         return False
+    await connection.execute(sql("universe_rename_built"), former, symbol)
     await connection.execute(sql("universe_rename"), former, symbol)
     return True
 

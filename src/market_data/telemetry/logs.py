@@ -7,6 +7,7 @@ from dataclasses import asdict
 import structlog
 
 from market_data.events import (
+    AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
     BarsWritten,
@@ -19,6 +20,7 @@ from market_data.events import (
     MessagesDropped,
     ProviderAsked,
     Published,
+    Rebased,
     RedisOut,
     Skipped,
     Swept,
@@ -38,8 +40,10 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     Published: (logging.DEBUG, "Bars published"),
     MessagesDropped: (logging.WARNING, "A slow client lost messages"),
     GapsFound: (logging.DEBUG, "Gaps found"),
+    Rebased: (logging.INFO, "A provider has re-based its history"),
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
+    AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 

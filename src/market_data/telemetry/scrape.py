@@ -7,7 +7,7 @@ from math import ceil
 from market_data.calendar import hours_of
 from market_data.errors import StoreUnavailable
 from market_data.market.capability import Capability
-from market_data.market.instrument import Instrument
+from market_data.market.instrument import AssetType, Instrument
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
 from market_data.market.span import Span
@@ -20,6 +20,8 @@ from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.slo import violation_rates
 
+US_EQUITIES = "XNYS"
+"""The exchange whose hours are told: alerts know nothing of holidays and half days."""
 ANSWER_SECONDS = 2.0
 """A store that does not answer within this time is out: a scrape has 10 s, and other metrics to bring."""
 
@@ -57,6 +59,8 @@ class Scrape:
         metrics.set_gauge(
             "provider_health_score", [((name,), one.score(now).value) for name, one in standings]
         )
+        session = hours_of(US_EQUITIES, AssetType.EQUITY).regular.session_at(now)
+        metrics.set_gauge("market_open", [((US_EQUITIES,), float(session is not None))])
         metrics.set_gauge("ws_clients_gauge", [((), len(self._hub.clients))])
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
         redis, postgresql = await asyncio.gather(

@@ -6,6 +6,7 @@
 -- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
 -- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
 -- though the clocks of two replicas differ: else two values of a bar would have been known at once.
+-- What is corrected is told from `changed`: TimescaleDB looks up every chunk again for each row that UPDATE returns.
 WITH head AS MATERIALIZED (
     SELECT locked.as_of AS before, locked.as_of = seen.as_of AS fresh,
            greatest($4::timestamptz, locked.as_of + interval '1 microsecond') AS as_of
@@ -51,7 +52,6 @@ WITH head AS MATERIALIZED (
     FROM changed
     WHERE bar.symbol = $1 AND bar.interval = $2 AND bar.ts = changed.ts AND bar.adjustment = changed.adjustment
       AND bar.ts >= $17 AND bar.ts <= $18
-    RETURNING bar.ts, bar.status, bar.revision
 ), added AS (
     INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
                          adjustment, volume_scope)
@@ -62,7 +62,7 @@ WITH head AS MATERIALIZED (
     ON CONFLICT ({key}) DO NOTHING
     RETURNING ts, status, revision
 ), bar AS (
-    SELECT * FROM added UNION ALL SELECT * FROM corrected
+    SELECT * FROM added UNION ALL SELECT ts, new_status, revision + 1 FROM changed
 ), moved AS (
     UPDATE series_heads AS known
     SET as_of = head.as_of

@@ -1,4 +1,5 @@
--- What is missing of each span: the span less its final 1m bars less its vacancies. Symbols $1, from $2 to $3.
+-- What is missing of each span: the span less its final 1m bars less its vacancies. Symbols $1, from $2 to $3; all of
+-- them lie in [$4, $5), which tells TimescaleDB's plan the chunks.
 -- The bars come from the key and the few partial ones from an index of their own: to look at each row's status is
 -- to fetch a page for each minute, since rows lie in the order in which they came.
 SELECT wanted.symbol, lower(gap) AS start, upper(gap) AS end
@@ -7,11 +8,13 @@ CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(tstzrange(ts, ts + interval '1 minute')), '{}') AS spans
     FROM candles_intraday
     WHERE symbol = wanted.symbol AND interval = '1m' AND ts >= wanted.start_ts AND ts < wanted.end_ts
+      AND ts >= $4 AND ts < $5
 ) AS bars
 CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(tstzrange(ts, ts + interval '1 minute')), '{}') AS spans
     FROM candles_intraday
     WHERE symbol = wanted.symbol AND interval = '1m' AND ts >= wanted.start_ts AND ts < wanted.end_ts
+      AND ts >= $4 AND ts < $5
       AND status = 'partial'
 ) AS partial
 CROSS JOIN LATERAL (

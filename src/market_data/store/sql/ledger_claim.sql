@@ -10,4 +10,4 @@ WHERE id IN (
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, symbol, interval, start_ts, end_ts, tier, attempts
+RETURNING id, symbol, interval, start_ts, end_ts, tier, attempts, restated_by

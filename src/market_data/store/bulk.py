@@ -1,0 +1,162 @@
+"""Writes many bars: compared here with what is known of them, copied into the table.
+
+What changes is moved to the revisions by one statement and copied anew, since PostgreSQL copies a row in a
+fraction of the time that it updates one in. The series' head is locked throughout.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from market_data.market.bar import Bars, Mask, Times
+from market_data.market.span import moment
+from market_data.store import heads, rows
+from market_data.store.bars import Table
+from market_data.store.change import Change, Told
+from market_data.store.connect import Connection, sql
+
+STATUSES = ("partial", "final", "corrected")
+ARRAY_HEADER = 20
+"""Bytes of a binary array before its elements: dimensions, has nulls, type, length, lower bound."""
+
+Counts = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a span, oldest bar first; all shape (n,). `standing`: see bars_known.sql."""
+
+    bars: Bars
+    revision: Counts
+    standing: Counts
+
+
+async def write(connection: Connection, told: Told) -> Change:
+    """Write within the caller's transaction.
+
+    asyncpg.UniqueViolationError if somebody who does not lock the series adds some of its bars meanwhile.
+    """
+    known, before = await _lock(connection, told)
+    as_of = max(moment(told.as_of), before + heads.TICK)
+    status, revision, replaces = _judge(told, known)
+    changed = status >= 0
+    if replaces.any():
+        await _supersede(connection, told, known.bars.ts, told.bars.ts[replaces], as_of)
+    if changed.any():
+        await _copy(connection, told, status, revision, as_of)
+    mark = told.mark
+    await connection.execute(
+        sql("series_move"),
+        told.symbol,
+        told.interval.value,
+        as_of if changed.any() else None,
+        told.provider if mark else None,
+        moment(mark.through) if mark else None,
+        moment(mark.last_bar) if mark and mark.last_bar is not None else None,
+        moment(mark.asked_at) if mark else None,
+    )
+    order = np.flatnonzero(changed)[np.argsort(told.bars.ts[changed], kind="stable")]
+    names = [STATUSES[one] for one in status[order].tolist()]
+    states = list(zip(order.tolist(), names, revision[order].tolist(), strict=True))
+    return Change(told, states, before, as_of)
+
+
+async def _lock(connection: Connection, told: Told) -> tuple[_Known, datetime]:
+    """Lock the series: what is known of the time that the bars cover, and when it last changed."""
+    first, last = told.bars.ts.min().item(), told.bars.ts.max().item()
+    source = None if told.restates else told.provider
+    of = (told.symbol, told.interval.value, moment(first), moment(last), told.adjustment.value, source)
+    while True:  # at most three times: it has no head yet, it was locked by another, it is ours
+        row = await connection.fetchrow(Table.of(told.interval).sql("bars_known"), *of)
+        if row is None:
+            await heads.add(connection, told.symbol, told.interval.value)
+        elif row["fresh"]:
+            return _read(row), row["before"]
+
+
+def _read(row: asyncpg.Record) -> _Known:
+    ts = _array(row["ts"], ">i8").astype(np.int64)
+    prices = (
+        _array(row[name], ">f8").astype(np.float64) for name in ("open", "high", "low", "close", "volume")
+    )
+    revision, standing = (_array(row[name], ">i4").astype(np.int32) for name in ("revision", "standing"))
+    return _Known(Bars(ts, *prices), revision, standing)
+
+
+def _array(data: bytes | None, kind: str) -> NDArray[np.generic]:
+    """A binary array's elements, each after its length; none where there was nothing to collect.
+
+    The format is that of array_send in PostgreSQL's src/backend/utils/adt/arrayfuncs.c.
+    """
+    element = np.dtype([("length", ">i4"), ("value", kind)])
+    return np.frombuffer((data or b"")[ARRAY_HEADER:], element)["value"]
+
+
+def _judge(told: Told, known: _Known) -> tuple[Counts, Counts, Mask]:
+    """Of each told bar its status from STATUSES, or -1 where it says nothing new, its revision, and whether
+    it replaces a known one. A partial bar gives way to anything newer, a final one only to other values from
+    its own provider (a correction): what a second provider thinks of it is an opinion."""
+    size = len(told.bars)
+    status, revision = np.where(told.partial, 0, 1).astype(np.int32), np.zeros(size, np.int32)
+    replaces = np.zeros(size, np.bool_)
+    if not len(known.bars):
+        return status, revision, replaces
+    place = np.minimum(np.searchsorted(known.bars.ts, told.bars.ts), len(known.bars) - 1)
+    met = known.bars.ts[place] == told.bars.ts
+    was = known.standing[place]
+    differs = np.zeros(size, np.bool_)
+    for new, old in zip(told.bars.columns()[1:], known.bars.columns()[1:], strict=True):
+        differs |= new != old[place]
+    replaces = met & np.where(was == 0, ~told.partial | differs, (was == 1) & ~told.partial & differs)
+    status[met & (was != 0)] = 2
+    status[met & ~replaces] = -1
+    revision[replaces] = known.revision[place][replaces] + 1
+    return status, revision, replaces
+
+
+async def _supersede(connection: Connection, told: Told, known: Times, going: Times, as_of: datetime) -> None:
+    first, last = going.min(), going.max()
+    staying = known[(known >= first) & (known <= last) & ~np.isin(known, going)]
+    tag = await connection.execute(
+        Table.of(told.interval).sql("bars_supersede"),
+        told.symbol,
+        told.interval.value,
+        moment(first.item()),
+        moment(last.item()),
+        told.adjustment.value,
+        as_of,
+        [moment(ts) for ts in staying.tolist()],
+    )
+    if tag != f"DELETE {len(going)}":  # somebody has changed by SQL what has been compared
+        raise asyncpg.UniqueViolationError(f"{len(going)} bars were to be superseded: {tag}")
+
+
+async def _copy(
+    connection: Connection, told: Told, status: Counts, revision: Counts, as_of: datetime
+) -> None:
+    scope = (told.adjustment.value, told.volume_scope.value)
+    pieces = [
+        rows.packed(
+            (told.symbol, told.interval.value),
+            told.bars.take(which),
+            (told.provider, as_of, STATUSES[one], number, *scope),
+        )
+        for one, number, which in _alike(status, revision)
+    ]
+    await connection.copy_to_table(
+        Table.of(told.interval).value[0],
+        source=rows.stream(*pieces),  # type: ignore[arg-type]  # the driver takes any buffer
+        columns=[*rows.COLUMNS, "provider", "as_of", "status", "revision", "adjustment", "volume_scope"],
+        format="binary",
+    )
+
+
+def _alike(status: Counts, revision: Counts) -> Iterator[tuple[int, int, Mask]]:
+    """The bars that changed, by status and revision."""
+    pairs = np.where(status < 0, -1, revision * len(STATUSES) + status)
+    for pair in np.unique(pairs[status >= 0]).tolist():
+        yield pair % len(STATUSES), pair // len(STATUSES), pairs == pair

@@ -1,0 +1,73 @@
+"""What is told of a series, and what a write of it changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, VolumeScope
+from market_data.market.interval import Interval
+from market_data.market.quality import Rejected
+from market_data.market.span import moment
+from market_data.store.cursor import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Judged bars of one series from one provider; `partial` marks those not final yet, shape (n,)."""
+
+    symbol: str
+    interval: Interval
+    provider: str
+    adjustment: Adjustment
+    volume_scope: VolumeScope
+    as_of: float  # epoch seconds at which they were told
+    bars: Bars
+    partial: Mask
+    rejected: tuple[Rejected, ...] = ()
+    mark: Mark | None = None  # where it moves the cursor
+    restates: bool = False  # its values replace those of others too: the provider tells its history anew
+
+    def take(self, which: Mask) -> "Told":
+        """The same, of the bars that a mask chooses; it moves no cursor."""
+        return replace(self, bars=self.bars.take(which), partial=self.partial[which], mark=None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one write changed of a series: the bars of `told` that are new or changed, as they now stand.
+
+    `as_of` is when it was learned, `before` the `as_of` of the change before it (EPOCH: there is none). No
+    two changes of a series have the same.
+    """
+
+    told: Told
+    states: Sequence[tuple[int, str, int]]  # of each bar, oldest first: which of `told`, status, revision
+    before: datetime
+    as_of: datetime
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @cached_property
+    def bars(self) -> list[KnownBar]:
+        """The bars, oldest first; made only where somebody asks, since a backfill has thousands."""
+        columns = [column.tolist() for column in self.told.bars.columns()]
+        ts, opens, highs, lows, closes, volumes = columns
+        return [
+            KnownBar(
+                ts=moment(ts[i]),
+                open=opens[i],
+                high=highs[i],
+                low=lows[i],
+                close=closes[i],
+                volume=volumes[i],
+                provider=self.told.provider,
+                as_of=self.as_of,
+                status=BarStatus(status),
+                revision=revision,
+                adjustment=self.told.adjustment.value,
+                volume_scope=self.told.volume_scope.value,
+            )
+            for i, status, revision in self.states
+        ]

@@ -1,0 +1,10 @@
+-- The series changed at $3 (NULL: it did not), and its cursor at the source $4 moves forward (NULL: it does not).
+WITH moved AS (
+    UPDATE series_heads SET as_of = $3 WHERE symbol = $1 AND interval = $2 AND $3::timestamptz IS NOT NULL
+)
+INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
+SELECT $1, $2, $4, $5, $6, $7 WHERE $4::text IS NOT NULL
+ON CONFLICT (symbol, interval, source) DO UPDATE
+SET through = greatest(known.through, EXCLUDED.through),
+    last_bar = greatest(known.last_bar, EXCLUDED.last_bar),
+    asked_at = greatest(known.asked_at, EXCLUDED.asked_at)

@@ -1,0 +1,9 @@
+"""What the service writes and reads, on the full TimescaleDB: the tests of the store once more."""
+
+# ruff: noqa: F403, TID252
+from ..test_bars_history import *
+from ..test_bars_read import *
+from ..test_bars_rejected import *
+from ..test_bars_write import *
+from ..test_cursor import *
+from ..test_quotes import *
