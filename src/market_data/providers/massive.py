@@ -1,5 +1,6 @@
 """Massive (once Polygon.io): consolidated minutes and days, on a free key of all but the running day."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from market_data.market.span import moment
 from market_data.provider import (
     Account,
     Answer,
+    Batch,
     Facts,
     Limit,
     Query,
@@ -68,6 +70,8 @@ FACTS = Facts(
 
 PAGE_ROWS = 50_000
 """The most rows that a page may have; if unasked they are 5000."""
+MOST_SNAPSHOTS = 100
+"""Symbols of one question: the URL stays well below what servers take."""
 RATE_WINDOW = 60
 """Seconds: calls are counted by the minute."""
 
@@ -128,16 +132,23 @@ def request(query: Query, account: Account) -> Request:
     """The GET for `query`. Raises Unsupported for anything but listed stocks and funds."""
     if query.asset_type not in FACTS.reach[query.capability].asset_types:
         raise Unsupported(f"it has no {query.capability} of {query.asset_type} symbols")
-    headers = {
-        "Authorization": f"Bearer {account.key}"
-    }  # not `apiKey=`: URLs are logged by whatever is in between
-    symbol = _spelled(query.symbol)
     if query.capability is Capability.QUOTES_L1:
-        url = f"{account.base_url}/v2/snapshot/locale/us/markets/stocks/tickers"
-        return Request(url, {"tickers": symbol}, headers)
+        return _request_snapshots([query], account)
+    symbol = _spelled(query.symbol)
     path = f"v2/aggs/ticker/{quote(symbol, safe='')}/range/1/{_SPELLED_INTERVALS[query.capability]}"
     asked = {"adjusted": "false", "sort": "asc", "limit": str(PAGE_ROWS)}
-    return Request(f"{account.base_url}/{path}/{_window(query)}", asked, headers)
+    return Request(f"{account.base_url}/{path}/{_window(query)}", asked, _authorization(account))
+
+
+def _authorization(account: Account) -> dict[str, str]:
+    """The key; not `apiKey=`: URLs are logged by whatever is in between."""
+    return {"Authorization": f"Bearer {account.key}"}
+
+
+def _request_snapshots(queries: Sequence[Query], account: Account) -> Request:
+    url = f"{account.base_url}/v2/snapshot/locale/us/markets/stocks/tickers"
+    tickers = ",".join(_spelled(one.symbol) for one in queries)
+    return Request(url, {"tickers": tickers}, _authorization(account))
 
 
 def _window(query: Query) -> str:
@@ -220,10 +231,28 @@ def _quote(query: Query, response: Response) -> Quote:
         raise Unsupported("an unknown symbol", payload=response.body)
     found = told.tickers[0]
     _check_symbol(found.ticker, query, response)
-    trade, offers = found.last_trade, found.last_quote or _Offers()
-    price, at = (trade.price, trade.ts) if trade else (found.day.close, found.updated)
-    if not (price and at):  # from the early morning, when the day is begun anew, to its first trade
+    if (quote := _last_price(query, found)) is None:
         raise Unsupported("nothing of it was traded today", payload=response.body)
+    return quote
+
+
+def _parse_snapshots(queries: Sequence[Query], response: Response) -> dict[str, Quote]:
+    """Their last prices, by symbol; a symbol that Massive does not know is left out without a word."""
+    if fault := _fault(queries[0], response):
+        raise fault
+    told = read_json(response, _Snapshots)
+    _check_status(told.status, response)
+    asked = {_spelled(one.symbol): one for one in queries}
+    known = (one for one in told.tickers or () if one.ticker in asked)
+    found = (_last_price(asked[one.ticker], one) for one in known)
+    return {quote.symbol: quote for quote in found if quote is not None}
+
+
+def _last_price(query: Query, told: _Snapshot) -> Quote | None:
+    trade, offers = told.last_trade, told.last_quote or _Offers()
+    price, at = (trade.price, trade.ts) if trade else (told.day.close, told.updated)
+    if not (price and at):  # from the early morning, when the day is begun anew, to its first trade
+        return None
     # 0: nobody offers; sizes are left out: of shares or of hundreds of them is not told
     return Quote(query.symbol, at // 10**9, price, bid=offers.bid or None, ask=offers.ask or None)
 
@@ -239,3 +268,6 @@ def _check_status(told: str, response: Response) -> None:
 def _check_symbol(told: str, query: Query, response: Response) -> None:
     if told != _spelled(query.symbol):
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
+
+
+BATCH = Batch("snapshot", MOST_SNAPSHOTS, _LISTED, _request_snapshots, _parse_snapshots)

@@ -1,5 +1,6 @@
 """Tiingo: minutes and reference prices of the IEX exchange, and days of all exchanges."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from market_data.provider import (
     LARGEST_RETRY_AFTER,
     Account,
     Answer,
+    Batch,
     Facts,
     Limit,
     Query,
@@ -64,6 +66,9 @@ FACTS = Facts(
     terms="Internal use only; no redistribution.",
 )
 
+MOST_TICKERS = 100
+"""Symbols of one question: the URL stays well below what servers take."""
+
 _NEW_YORK = ZoneInfo("America/New_York")
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -95,12 +100,9 @@ def request(query: Query, account: Account) -> Request:
     """The GET for `query`. Raises Unsupported for anything but listed stocks and funds."""
     if query.asset_type not in FACTS.reach[query.capability].asset_types:
         raise Unsupported(f"it has no {query.capability} of {query.asset_type} symbols")
-    headers = {
-        "Authorization": f"Token {account.key}"
-    }  # not `token=`: URLs are logged by whatever is in between
-    symbol = _spelled(query.symbol)
     if query.capability is Capability.QUOTES_L1:
-        return Request(f"{account.base_url}/iex/", {"tickers": symbol}, headers)
+        return _request_tops([query], account)
+    headers, symbol = _authorization(account), _spelled(query.symbol)
     # both dates are inclusive: of minutes those of New York's sessions, of days those of their labels
     zone = _NEW_YORK if query.capability is Capability.BARS_1M else UTC
     first, last = (moment(at).astimezone(zone).date() for at in (query.span.start, query.span.end - 1))
@@ -112,6 +114,16 @@ def request(query: Query, account: Account) -> Request:
     columns = {"resampleFreq": "1min", "columns": "open,high,low,close,volume"}  # no volume if unasked
     hours = {"afterHours": "true", "forceFill": "false"}
     return Request(f"{account.base_url}/iex/{path}/prices", {**asked, **columns, **hours}, headers)
+
+
+def _authorization(account: Account) -> dict[str, str]:
+    """The key; not `token=`: URLs are logged by whatever is in between."""
+    return {"Authorization": f"Token {account.key}"}
+
+
+def _request_tops(queries: Sequence[Query], account: Account) -> Request:
+    tickers = ",".join(_spelled(one.symbol) for one in queries)
+    return Request(f"{account.base_url}/iex/", {"tickers": tickers}, _authorization(account))
 
 
 def _spelled(symbol: str) -> str:
@@ -185,15 +197,38 @@ def _quote(query: Query, response: Response) -> Quote:
     top = next((one for one in told if one.ticker.upper() == _spelled(query.symbol)), None)
     if top is None:
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
+    if (quote := _last_price(query, top)) is None:
+        raise Unsupported("it has no price of this symbol", payload=response.body)
+    return quote
+
+
+def _parse_tops(queries: Sequence[Query], response: Response) -> dict[str, Quote]:
+    """Their last prices, by symbol; a symbol that Tiingo does not know is left out without a word."""
+    if fault := _fault(queries[0], response):
+        raise fault
+    asked = {_spelled(one.symbol): one for one in queries}
+    tops = [
+        (asked[one.ticker.upper()], one)
+        for one in read_json(response, list[_Top])
+        if one.ticker.upper() in asked
+    ]
+    found = (_last_price(query, top) for query, top in tops)
+    return {quote.symbol: quote for quote in found if quote is not None}
+
+
+def _last_price(query: Query, top: _Top) -> Quote | None:
     if top.last is not None:
         price, at = top.last, top.last_sale_timestamp or top.timestamp
     elif top.tngo_last is not None:
         price, at = top.tngo_last, top.timestamp
     else:
-        raise Unsupported("it has no price of this symbol", payload=response.body)
+        return None
     # whose trades the volume counts is not told, nor the unit of the sizes
     return Quote(query.symbol, _second(at), price, bid=top.bid_price or None, ask=top.ask_price or None)
 
 
 def _second(at: datetime) -> int:
     return int(at.timestamp())
+
+
+BATCH = Batch("iex", MOST_TICKERS, _LISTED, _request_tops, _parse_tops)
