@@ -179,7 +179,7 @@ class Worker:
         left = await self._left(claimed, instrument)
         while left:
             query = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-            able = self._roster.could(query)
+            able = self._roster.could(query, extended=self._in_force.settings.gap_extended_hours)
             if name in able:
                 voters.append(name)
             if len(voters) > 1 or asked >= set(able):
