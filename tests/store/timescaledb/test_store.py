@@ -8,3 +8,4 @@ from ..test_bars_rejected import *
 from ..test_bars_write import *
 from ..test_cursor import *
 from ..test_quotes import *
+from ..test_read_built import *
