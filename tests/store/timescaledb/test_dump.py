@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from market_data.errors import BadConfig, BadQuestion
+from market_data.errors import BadQuestion
 from market_data.store import dump
 from market_data.store.connect import Database, migrate, open_database
 
@@ -25,6 +25,10 @@ STATE = {
     "1h": "SELECT * FROM candles_1h",
 }
 
+COMPRESS_OLD = """
+SELECT compress_chunk(one) FROM show_chunks('candles_intraday', older_than => interval '14 days') AS one
+"""
+
 
 @pytest.fixture
 def second_url(full_server: str) -> Iterator[str]:
@@ -41,10 +45,8 @@ async def test_what_is_restored_is_what_was_dumped(
     postgres_url: str, second_url: str, tmp_path: Path
 ) -> None:
     async with open_database(postgres_url, 2) as first, open_database(second_url, 2) as second:
-        await first.run(days.FILL, *FILL)
-        await first.run(
-            "SELECT compress_chunk(one) FROM show_chunks('candles_intraday', older_than => interval '14 days') AS one"
-        )
+        await days.fill(first, 3, 40, 2, 9)
+        await first.run(COMPRESS_OLD)
         before = await state(first)
         assert {compressed for _, _, compressed in before["chunks"]} == {False, True}
         await dump.dump(first, postgres_url, tmp_path / "all.dump")

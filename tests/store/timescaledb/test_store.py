@@ -5,5 +5,7 @@ from ..test_bars_history import *
 from ..test_bars_read import *
 from ..test_bars_rejected import *
 from ..test_bars_write import *
+from ..test_copied import *
 from ..test_cursor import *
 from ..test_quotes import *
+from ..test_read_built import *
