@@ -16,14 +16,14 @@ pytestmark = pytest.mark.anyio
 
 COUNT = 200
 QUERY = f"SELECT {', '.join(COLUMNS)} FROM candles_intraday ORDER BY ts"  # noqa: S608 - names of ours
-SAID = [Saying(), Saying(provider="a very much longer name"), Saying(partial=True), Saying(provider="é")]
+SAYINGS = [Saying(), Saying(provider="a very much longer name"), Saying(partial=True), Saying(provider="é")]
 
 
 @pytest.fixture
 async def mixed(database: Database) -> Database:
     """Bars of changing origin, in short runs and long ones."""
     for number in range(COUNT):
-        said = SAID[number % len(SAID)] if number < COUNT // 2 else SAID[number // 50 % len(SAID)]
+        said = SAYINGS[number % len(SAYINGS)] if number < COUNT // 2 else SAYINGS[number // 50 % len(SAYINGS)]
         await tell(database, [row(TEN + 60 * number, 100.0 + number)], said)
     return database
 
