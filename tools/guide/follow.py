@@ -1,0 +1,18 @@
+"""Follows a WebSocket as wscat does, for where there is none: `python follow.py URL` prints each message behind a "< "."""
+
+import sys
+from contextlib import suppress
+
+from websockets.sync.client import connect
+
+
+def main() -> None:
+    """Print what comes until the other side closes, or a Ctrl-C."""
+    with suppress(KeyboardInterrupt), connect(sys.argv[1], proxy=None, max_size=None) as client:
+        for message in client:
+            sys.stdout.write(f"< {message}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
