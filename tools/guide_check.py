@@ -50,6 +50,9 @@ def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/guide-check", description=__doc__)
     parser.add_argument("--url", help="a service that runs, such as http://localhost:8001; else a throw-away stack")
     parser.add_argument("--database-url", help="the PostgreSQL that it works on, for the guide's psql commands")
+    parser.add_argument(
+        "--server", help="a superuser's URL of a PostgreSQL for the throw-away stack, such as one with TimescaleDB"
+    )
     parser.add_argument("--day", default=shell.GUIDES_DAY, help="the session of the gap test, YYYY-MM-DD")
     parser.add_argument(
         "--drill", action="store_true", help="with --url: delete 11 bars of AAPL and have them restored (Test 2)"
@@ -68,8 +71,9 @@ def _target(given: argparse.Namespace) -> Iterator[Target]:
             libpq = _libpq(given.database_url) if given.database_url else {}
             yield Target(home=home, url=given.url.rstrip("/"), libpq=libpq, day=given.day, drill=given.drill)
             return
-        os.environ["PATH"] = f"{stack.programs()}{os.pathsep}{os.environ['PATH']}"
-        with stack.running(given.day + OPENING) as running:
+        if not given.server:  # psql and pg_dump of its version
+            os.environ["PATH"] = f"{stack.programs()}{os.pathsep}{os.environ['PATH']}"
+        with stack.running(given.day + OPENING, given.server) as running:
             _say(
                 f"on a throw-away stack in {running.folder}: its clock began at {given.day}{OPENING}\n"
                 + "beside the guide's settings: "

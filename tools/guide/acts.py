@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from guide.sees import metric, short
-from guide.stack import DATABASE, ROOT, STOP_SECONDS
+from guide.stack import DATABASE, ROOT, STOP_SECONDS, USER
 from guide.step import Act, Broken, Target, Unfit, until
 
 ASK_SECONDS = 10.0
@@ -81,14 +81,11 @@ def there(*paths: str, tried: str) -> Act:
 
 
 def roles(target: Target) -> str:
-    """The guide's role and database, as whoever runs its PostgreSQL has made them."""
-    stack = target.own
-    for statement in (
-        f"CREATE ROLE {stack.libpq['PGUSER']} LOGIN PASSWORD '{stack.libpq['PGPASSWORD']}'",
-        f"CREATE DATABASE {DATABASE} OWNER {stack.libpq['PGUSER']}",
-    ):
-        subprocess.run(["psql", stack.postgres, "-qXc", statement], env=_path(), check=True)  # noqa: S603, S607
-    return "role trading_user, who is no superuser, owns the empty database trading_db"
+    """What whoever runs the guide's PostgreSQL has made before."""
+    whose = query(target, "SELECT usename || usesuper FROM pg_user WHERE usename = current_user")
+    if whose != f"{USER}false" or query(target, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") != "0":
+        raise Broken(f"{whose}, or the database is not empty")
+    return f"{USER}, who is no superuser, owns the empty database {DATABASE}"
 
 
 def configured(guide: str) -> Act:

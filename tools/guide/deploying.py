@@ -59,6 +59,12 @@ def _own(target: Target) -> str:
     return str(target.own.folder)
 
 
+def _extension(seen: Seen, _: Target) -> str:
+    if seen.code or "CREATE EXTENSION" not in seen.out:
+        raise Broken(f"exit code {seen.code}: {short(seen.err)}")
+    return short(seen.out + seen.err)  # it may be there already: that is no more than a notice
+
+
 def _prometheus(target: Target) -> str:
     """A prometheus.yml where the guide's command looks for one: the one that compose uses."""
     folder = target.home / "path" / "to"
@@ -159,7 +165,7 @@ PARTS = (
             Step(
                 guide='psql -U postgres -c "CREATE EXTENSION IF NOT EXISTS timescaledb;"',
                 promise="Ensure TimescaleDB is installed",
-                judge=says("^CREATE EXTENSION$"),
+                judge=_extension,
                 unless=lambda target: _own(target) and acts.with_timescale(target),
             ),
             Step(

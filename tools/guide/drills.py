@@ -65,7 +65,8 @@ def _traffic_moved(target: Target) -> str:
         now = {name: acts.sampled(target, "jobs_processed_total", provider=name) for name in asked}
         told = ", ".join(f"{name} {asked[name]:.0f} to {now[name]:.0f}" for name in asked)
         if now["finnhub"] != asked["finnhub"]:
-            raise Unfit(f"finnhub still serves: {told}")
+            asked.update(now)
+            raise Broken(f"finnhub still serves: {told}")
         if sum(now[name] - asked[name] for name in others) < 3:
             raise Broken(f"nobody serves: {told}")
         return f"jobs served: {told}; the price is from {json.loads(acts.get(target, '/stocks/AAPL/price'))['provider']}"
@@ -132,8 +133,8 @@ def _accepted(body: Any, _: Target) -> str:
 def _drained(seen: Seen, _: Target) -> str:
     found = re.findall(r'backfill_queue_depth\{tier="(T\d)"\} (\S+)', seen.out)
     if ("T0", "0.0") not in found:
-        raise Broken(f"not empty: {short(seen.out)}")
-    return f"watched until T0 was 0 (T0: {', '.join(value for tier, value in found if tier == 'T0')})"
+        raise Broken(f"not empty: {found or short(seen.out)}")
+    return "watched until it was empty: " + ", ".join(f"{tier} {depth}" for tier, depth in found[-3:])
 
 
 def _gaps_moved(found: list[tuple[Labels, float]], target: Target) -> str:
@@ -164,7 +165,7 @@ def _told(found: list[Any], target: Target) -> str:
     news = [one for one in kinds if one in {"bar", "quote"}]
     if "bar" not in news and target.stack is not None:
         raise Broken(f"a snapshot and {len(bars)} bars, then no bar but {news or 'nothing'}")
-    told = ", ".join(f"{news.count(kind)} {kind}s" for kind in sorted(set(news))) or "no update while listened"
+    told = ", ".join(f"{news.count(kind)} of type {kind}" for kind in sorted(set(news))) or "no update while listened"
     return f"a snapshot, a replay of {len(bars)} bars, then {told}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from guide.step import Line, Part, Verdict
 
 WIDTH = 120
+LONG_SECONDS = 1.0
+"""What took longer says so."""
 
 
 def heading(part: Part) -> str:
@@ -21,7 +23,8 @@ def entry(line: Line) -> str:
     if step.guide and step.promise:
         told.append(_field("promised", step.promise))
     word = {Verdict.SKIP: "because"}.get(line.verdict, "seen")
-    told.append(_field(word, line.seen))
+    took = f" ({line.seconds:.1f} s)" if line.seconds >= LONG_SECONDS else ""
+    told.append(_field(word, line.seen + took))
     return "\n".join(told) + "\n"
 
 

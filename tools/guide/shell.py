@@ -18,6 +18,7 @@ COMMAND_SECONDS = 60.0
 STOP_SECONDS = 5.0
 """How long one that is stopped may take to end before it is killed."""
 GUIDES_URL, GUIDES_DAY = "localhost:8001", "2025-10-08"
+_MOVE = re.compile(r"\x1b\[[\d;]*[Hd]")  # to another line, where a whole screen is shown
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\r")
 _ROLE = re.compile(r"-U trading_user (?:-d )?trading_db\b")
 
@@ -84,7 +85,7 @@ def _shown(lead: int, process: subprocess.Popen[bytes], enough: Callable[[str], 
                 raw += os.read(lead, 1 << 16)
             except OSError:  # Linux's way to say that nobody is there any more
                 break
-            text = _CONTROL.sub("", raw.decode("utf-8", "replace"))
+            text = _CONTROL.sub("", _MOVE.sub("\n", raw.decode("utf-8", "replace")))
         elif process.poll() is not None:
             break
     return text

