@@ -26,8 +26,8 @@ def query(target: Target, statement: str) -> str:
     if not target.libpq:
         raise Unfit("no database was named: --database-url")
     database = ["-d", DATABASE] if target.stack is not None else []
-    done = subprocess.run(  # noqa: S603 - our own statements
-        ["psql", *database, "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement],  # noqa: S607
+    done = subprocess.run(
+        ["psql", *database, "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement],
         env={**_path(), **target.libpq},
         capture_output=True,
         text=True,
@@ -75,7 +75,9 @@ def there(*paths: str, tried: str) -> Act:
     def look(_: Target) -> str:
         if missing := [one for one in paths if not (ROOT / one).exists()]:
             raise Broken(f"not there: {', '.join(missing)}")
-        raise Unfit(f"needs a cluster; {', '.join(paths)} {'is' if len(paths) == 1 else 'are'} tried by {tried}")
+        raise Unfit(
+            f"needs a cluster; {', '.join(paths)} {'is' if len(paths) == 1 else 'are'} tried by {tried}"
+        )
 
     return look
 
@@ -83,7 +85,10 @@ def there(*paths: str, tried: str) -> Act:
 def roles(target: Target) -> str:
     """What whoever runs the guide's PostgreSQL has made before."""
     whose = query(target, "SELECT usename || usesuper FROM pg_user WHERE usename = current_user")
-    if whose != f"{USER}false" or query(target, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") != "0":
+    if (
+        whose != f"{USER}false"
+        or query(target, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") != "0"
+    ):
         raise Broken(f"{whose}, or the database is not empty")
     return f"{USER}, who is no superuser, owns the empty database {DATABASE}"
 
@@ -160,7 +165,7 @@ def in_force(guide: str) -> Act:
     def change(target: Target) -> str:
         told = write(target)
         answer = json.loads(post(target, "/ops/reload"))
-        names = {one["setting"]: one["after"] for one in answer["changes"]}
+        names: dict[str, str] = {one["setting"]: one["after"] for one in answer["changes"]}
         expected = _literals(guide)
         if not answer["swapped"] or any(names.get(name) != value for name, value in expected.items()):
             raise Broken(f"{told}; the reload changed {names}")
@@ -172,12 +177,12 @@ def in_force(guide: str) -> Act:
 def dumpable(target: Target) -> str:
     """Unfit where pg_dump is older than the server: it refuses then."""
     words = ["pg_dump", "--version"]
-    told = subprocess.run(words, env=_path(), capture_output=True, text=True, check=True)  # noqa: S603
+    told = subprocess.run(words, env=_path(), capture_output=True, text=True, check=True)
     [program] = re.findall(r"\b(\d+)\.\d+", told.stdout)[:1]
     server = int(query(target, "SHOW server_version_num")) // 10_000
     if int(program) < server:
         raise Unfit(f"pg_dump is of PostgreSQL {program}, the server of {server}")
-    return program
+    return str(program)
 
 
 def logged(pattern: str) -> Act:
@@ -227,4 +232,3 @@ def _asked(request: Request) -> str:
 
 def _path() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PGTZ": "UTC", "LANG": "C.UTF-8"}
-

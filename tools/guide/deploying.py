@@ -80,7 +80,7 @@ def _merged(seen: Seen, target: Target) -> str:
     if shutil.which("promtool") is None:
         return "appended; no promtool to read it"
     words = ["promtool", "check", "config", str(target.home / "path" / "to" / "prometheus.yml")]
-    read = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    read = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     if read.returncode:
         raise Broken(short(read.stdout + read.stderr))
     return f"promtool: {short(read.stdout)}"
@@ -116,7 +116,9 @@ def _cadences(body: Any, _: Target) -> str:
 def _price(body: Any, _: Target) -> str:
     if not (body["symbol"] == "AAPL" and body["price"] > 0):
         raise Broken(short(json.dumps(body)))
-    return f"{body['price']:g} at {body['ts']} from {body['provider']}, learned {body['age_seconds']:.1f} s ago"
+    return (
+        f"{body['price']:g} at {body['ts']} from {body['provider']}, learned {body['age_seconds']:.1f} s ago"
+    )
 
 
 def _lag(found: list[tuple[Labels, float]], _: Target) -> str:
@@ -145,9 +147,7 @@ def _panels(uid: str, *titles: str) -> Act:
 
 
 def _asked(expr: str, *metrics: str) -> Step:
-    return Step(
-        guide=expr, promise="a query with data", instead=acts.named(*metrics)
-    )
+    return Step(guide=expr, promise="a query with data", instead=acts.named(*metrics))
 
 
 PARTS = (
@@ -193,8 +193,13 @@ PARTS = (
                 promise="Verify tables",
                 sql=True,
                 judge=tables(
-                    "candles_intraday", "candles_daily", "quotes_l1", "symbol_universe", "universe_versions",
-                    "ingestion_cursor", "backfill_jobs",
+                    "candles_intraday",
+                    "candles_daily",
+                    "quotes_l1",
+                    "symbol_universe",
+                    "universe_versions",
+                    "ingestion_cursor",
+                    "backfill_jobs",
                 ),
             ),
         ),
@@ -284,7 +289,11 @@ PARTS = (
         "5. Populate Symbol Universe",
         (
             Step(
-                guide=UNIVERSE, promise="Load top US stocks", sql=True, judge=says("^INSERT 0 7$"), unless=_own
+                guide=UNIVERSE,
+                promise="Load top US stocks",
+                sql=True,
+                judge=says("^INSERT 0 7$"),
+                unless=_own,
             ),
             Step(
                 guide=VERSION,
@@ -357,27 +366,40 @@ PARTS = (
                 promise="Provider Health Dashboard",
                 instead=_panels(
                     "market-data-providers",
-                    "Circuit breaker states", "Error rates by provider", "Latency p95/p99", "Health score history",
+                    "Circuit breaker states",
+                    "Error rates by provider",
+                    "Latency p95/p99",
+                    "Health score history",
                 ),
             ),
             Step(
                 promise="Ingestion Quality Dashboard",
                 instead=_panels(
                     "market-data-ingestion",
-                    "Gap violation rate", "Ingestion lag", "Jobs processed rate", "Backfill queue depth",
+                    "Gap violation rate",
+                    "Ingestion lag",
+                    "Jobs processed rate",
+                    "Backfill queue depth",
                 ),
             ),
             Step(
                 promise="Performance Dashboard",
                 instead=_panels(
-                    "market-data-performance", "DB write latency", "Throughput (bars/sec)", "Memory usage", "CPU usage"
+                    "market-data-performance",
+                    "DB write latency",
+                    "Throughput (bars/sec)",
+                    "Memory usage",
+                    "CPU usage",
                 ),
             ),
             Step(
                 promise="WebSocket Dashboard",
                 instead=_panels(
                     "market-data-websocket",
-                    "Active clients", "Publish latency", "Dropped messages", "Replay buffer usage",
+                    "Active clients",
+                    "Publish latency",
+                    "Dropped messages",
+                    "Replay buffer usage",
                 ),
             ),
             _asked("provider_selected_total", "provider_selected_total"),

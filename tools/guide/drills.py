@@ -59,7 +59,9 @@ def _traffic_moved(target: Target) -> str:
     """Others are asked, and Finnhub is not."""
     target.own  # noqa: B018 - Unfit without a stack
     others = ("yahoo", "alphavantage")
-    asked = {name: acts.sampled(target, "jobs_processed_total", provider=name) for name in ("finnhub", *others)}
+    asked = {
+        name: acts.sampled(target, "jobs_processed_total", provider=name) for name in ("finnhub", *others)
+    }
 
     def look() -> str:
         now = {name: acts.sampled(target, "jobs_processed_total", provider=name) for name in asked}
@@ -127,7 +129,11 @@ def _full(target: Target) -> str:
 
 def _accepted(body: Any, _: Target) -> str:
     jobs = [f"{one['start_ts']} to {one['end_ts']} ({one['tier']})" for one in body["jobs"]]
-    return f"{body['made']} made: {', '.join(jobs)}" if jobs else "nothing to make: a scan has found the gap first"
+    return (
+        f"{body['made']} made: {', '.join(jobs)}"
+        if jobs
+        else "nothing to make: a scan has found the gap first"
+    )
 
 
 def _drained(seen: Seen, _: Target) -> str:
@@ -165,7 +171,10 @@ def _told(found: list[Any], target: Target) -> str:
     news = [one for one in kinds if one in {"bar", "quote"}]
     if "bar" not in news and target.stack is not None:
         raise Broken(f"a snapshot and {len(bars)} bars, then no bar but {news or 'nothing'}")
-    told = ", ".join(f"{news.count(kind)} of type {kind}" for kind in sorted(set(news))) or "no update while listened"
+    told = (
+        ", ".join(f"{news.count(kind)} of type {kind}" for kind in sorted(set(news)))
+        or "no update while listened"
+    )
     return f"a snapshot, a replay of {len(bars)} bars, then {told}"
 
 
@@ -174,8 +183,13 @@ def _one_bar_anew(target: Target) -> str:
     target.own  # noqa: B018 - Unfit without a stack
     time.sleep(1.0)  # the client is to be there first
     moment = f"{target.day} 14:00:00"
-    acts.query(target, f"DELETE FROM candles_intraday WHERE symbol = 'AAPL' AND ts = '{moment}'")  # noqa: S608
-    body = {"symbol": "AAPL", "interval": "1m", "start": f"{target.day}T14:00:00Z", "end": f"{target.day}T14:00:00Z"}
+    acts.query(target, f"DELETE FROM candles_intraday WHERE symbol = 'AAPL' AND ts = '{moment}'")
+    body = {
+        "symbol": "AAPL",
+        "interval": "1m",
+        "start": f"{target.day}T14:00:00Z",
+        "end": f"{target.day}T14:00:00Z",
+    }
     acts.post(target, "/ops/backfill", body)
     return "meanwhile a bar was deleted and fetched again"
 
@@ -207,7 +221,12 @@ PARTS = (
         "8. Test 1: Provider Failover",
         (
             Step(promise="traffic at Finnhub", instead=_key_is_ours, drill=_FAILOVER),
-            Step(guide=INVALID, promise="Set invalid Finnhub key", instead=acts.configured(INVALID), drill=_FAILOVER),
+            Step(
+                guide=INVALID,
+                promise="Set invalid Finnhub key",
+                instead=acts.configured(INVALID),
+                drill=_FAILOVER,
+            ),
             Step(guide=RELOAD, promise="Reload config", judge=answers(reloaded)),
             Step(
                 guide="curl http://localhost:8001/stats/providers",
@@ -286,8 +305,11 @@ WHERE symbol = 'AAPL'
             Step(
                 guide="npm install -g wscat",
                 promise="Install wscat",
-                skip="it would change this machine; " + (
-                    "wscat is there already" if shutil.which("wscat") else "without wscat the `websockets` library is used"
+                skip="it would change this machine; "
+                + (
+                    "wscat is there already"
+                    if shutil.which("wscat")
+                    else "without wscat the `websockets` library is used"
                 ),
             ),
             *_listening("Expected: Receive initial snapshot + real-time updates"),

@@ -3,13 +3,18 @@
 import sys
 from contextlib import suppress
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 
 def main() -> None:
     """Print what comes until the other side closes, or a Ctrl-C."""
-    with suppress(KeyboardInterrupt), connect(sys.argv[1], proxy=None, max_size=None) as client:
-        for message in client:
+    with (
+        suppress(KeyboardInterrupt, ConnectionClosed),
+        connect(sys.argv[1], proxy=None, max_size=None) as client,
+    ):
+        while True:
+            message = client.recv(decode=True)
             sys.stdout.write(f"< {message}\n")
             sys.stdout.flush()
 

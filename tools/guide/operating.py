@@ -8,9 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 from guide import acts, shell
 from guide.acts import SETTLE_SECONDS
 from guide.drills import RELOAD, reloaded
-from guide.sees import Labels, answers, documents, done, rows, samples, says, short
+from guide.sees import Labels, answers, documents, done, rows, samples, short
 from guide.stack import DATABASE, RESTORED, ROOT, USER, admin
-from guide.step import Broken, Part, Seen, Step, Target, Unfit, until
+from guide.step import Broken, Part, Seen, Step, Target, until
 
 DEAD = 12345
 """The dead letter of the guide's example."""
@@ -54,7 +54,7 @@ def _letter_done(target: Target) -> str:
     target.own  # noqa: B018 - Unfit without a stack
 
     def look() -> str:
-        status = acts.query(target, f"SELECT status FROM backfill_jobs WHERE id = {DEAD}")  # noqa: S608
+        status = acts.query(target, f"SELECT status FROM backfill_jobs WHERE id = {DEAD}")
         if status != "done":
             raise Broken(f"{DEAD} is {status}")
         return f"{DEAD} is done"
@@ -80,7 +80,9 @@ def _latency(found: list[tuple[Labels, float]], _: Target) -> str:
     bounds = {float(labels["le"]) for labels, _ in found}
     if not {50.0, 250.0} <= bounds:
         raise Broken(f"no bounds at 50 and 250 ms: {sorted(bounds)}")
-    within, count = (next(v for labels, v in found if float(labels["le"]) == le) for le in (50.0, float("inf")))
+    within, count = (
+        next(v for labels, v in found if float(labels["le"]) == le) for le in (50.0, float("inf"))
+    )
     return f"{within:.0f} of {count:.0f} batches within 50 ms"
 
 
@@ -99,7 +101,7 @@ def _sweeps(target: Target) -> str:
 
 def _counts(target: Target, database: str) -> dict[str, str]:
     over = Target(libpq={**target.libpq, "PGDATABASE": database})
-    return {name: acts.query(over, f"SELECT count(*) FROM {name}") for name in _TABLES}  # noqa: S608
+    return {name: acts.query(over, f"SELECT count(*) FROM {name}") for name in _TABLES}
 
 
 def _dumped(seen: Seen, target: Target) -> str:
@@ -129,7 +131,9 @@ def _restore(target: Target) -> str:
     kept, there = _counts(target, DATABASE), _counts(target, RESTORED)
     if any(not 0 < int(there[name]) <= int(kept[name]) for name in _TABLES):
         raise Broken(f"{there}, where {kept} are")
-    return f"{command} into an empty database: " + ", ".join(f"{name} {count}" for name, count in there.items())
+    return f"{command} into an empty database: " + ", ".join(
+        f"{name} {count}" for name, count in there.items()
+    )
 
 
 def _has_timescale(target: Target) -> bool:
@@ -140,7 +144,7 @@ def _as_superuser(target: Target, *statements: str) -> None:
     admin(urlunsplit(urlsplit(target.own.postgres)._replace(path=f"/{RESTORED}")), *statements)
 
 
-def _pages(target: Target) -> str:
+def _pages(_: Target) -> str:
     missing = [one for one in _PAGES if not (ROOT / one).exists()]
     if missing:
         raise Broken(f"not there: {', '.join(missing)}")
@@ -150,7 +154,9 @@ def _pages(target: Target) -> str:
 def _changes(body: Any, _: Target) -> str:
     if body["swapped"] or [one["setting"] for one in body["changes"]] != ["CADENCE_T1"]:
         raise Broken(short(json.dumps(body)))
-    return f"would change {body['changes'][0]['setting']} to {body['changes'][0]['after']}; nothing was swapped"
+    return (
+        f"would change {body['changes'][0]['setting']} to {body['changes'][0]['after']}; nothing was swapped"
+    )
 
 
 def _coverage(body: Any, _: Target) -> str:
@@ -164,7 +170,9 @@ PARTS = (
         (
             Step(
                 promise="metrics of the key SLOs",
-                instead=acts.named("slo_gap_violation_rate", "ws_publish_latency_ms", "backfill_oldest_age_seconds"),
+                instead=acts.named(
+                    "slo_gap_violation_rate", "ws_publish_latency_ms", "backfill_oldest_age_seconds"
+                ),
             ),
             Step(
                 promise="alerts of each severity, that fire and stay quiet",

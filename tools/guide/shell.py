@@ -53,9 +53,7 @@ def run(command: str, target: Target) -> Seen:
     return Seen(done.returncode, done.stdout, done.stderr)
 
 
-def run_in_terminal(
-    command: str, target: Target, enough: Callable[[str], bool], seconds: float
-) -> Seen:
+def run_in_terminal(command: str, target: Target, enough: Callable[[str], bool], seconds: float) -> Seen:
     """What a command shows on a terminal until it is `enough` or the time is over; then it gets a Ctrl-C."""
     lead, follow = pty.openpty()
     process = subprocess.Popen(
@@ -106,7 +104,13 @@ def _environment(target: Target) -> dict[str, str]:
     curlrc = target.home / ".curlrc"
     if not curlrc.exists():
         curlrc.write_text("silent\nshow-error\n", encoding="utf-8")
-    own = {"CURL_HOME": str(target.home), "PGCONNECT_TIMEOUT": "10", "PGTZ": "UTC", "PAGER": "cat", "TERM": "xterm"}
+    own = {
+        "CURL_HOME": str(target.home),
+        "PGCONNECT_TIMEOUT": "10",
+        "PGTZ": "UTC",
+        "PAGER": "cat",
+        "TERM": "xterm",
+    }
     return {**os.environ, **own, "COLUMNS": "200", "LINES": "50", **target.libpq}
 
 

@@ -160,8 +160,8 @@ def _role(stack: Stack) -> Iterator[None]:
 def admin(url: str, *statements: str) -> None:
     """Run statements as the superuser."""
     words = [word for one in statements for word in ("-c", one)]
-    done = subprocess.run(  # noqa: S603 - our own statements
-        ["psql", url, "-qX", "-v", "ON_ERROR_STOP=1", *words],  # noqa: S607
+    done = subprocess.run(
+        ["psql", url, "-qX", "-v", "ON_ERROR_STOP=1", *words],
         capture_output=True,
         text=True,
         timeout=START_SECONDS,
@@ -180,7 +180,7 @@ def programs() -> Path:
 
 
 def _simulated(base_urls: Mapping[str, str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name, provider in discover().items():
         prefix = provider.facts.settings_prefix
         found |= {f"{prefix}_BASE_URL": base_urls[name], f"{prefix}_LIMITS": "50/1"}
@@ -207,7 +207,7 @@ def _spawn(words: list[str], log: Path, over: Mapping[str, str], folder: Path) -
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_RUNTIME_DIR") if name in os.environ}
     sources = os.pathsep.join(str(ROOT / name) for name in ("src", "tools"))
     with log.open("w", encoding="utf-8") as output:
-        return subprocess.Popen(  # noqa: S603 - our own programs
+        return subprocess.Popen(
             [sys.executable, *words],
             cwd=folder,
             env={**kept, "PYTHONPATH": sources, **over},

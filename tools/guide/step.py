@@ -34,7 +34,9 @@ class Target:
 
     home: Path = Path()  # the folder that commands run in; it goes with the run
     url: str = ""
-    libpq: dict[str, str] = field(default_factory=dict)  # the environment of psql; empty: no database was named
+    libpq: dict[str, str] = field(
+        default_factory=dict
+    )  # the environment of psql; empty: no database was named
     stack: "Stack | None" = None
     day: str = ""
     drill: bool = True  # whether rows may be deleted, to be restored

@@ -91,7 +91,9 @@ def _listened(step: Step, command: str, target: Target) -> str:
     def listen(seconds: float) -> str:
         return judge(shell.run_in_terminal(command, target, enough, seconds), target)
 
-    if step.meanwhile is None or target.stack is None:  # a screen that is drawn anew says more than one that is mended
+    if (
+        step.meanwhile is None or target.stack is None
+    ):  # a screen that is drawn anew says more than one that is mended
         return until(lambda: listen(SCREEN_SECONDS), step.within)
     with ThreadPoolExecutor(1) as beside:
         doing = beside.submit(step.meanwhile, target)

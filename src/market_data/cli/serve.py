@@ -54,9 +54,7 @@ async def _until_told(work: Coroutine[None, None, None]) -> None:
         say("stopped; the data are kept and the next start finds them")
 
 
-async def configured(
-    host: str | None, port: int | None, *, as_json: bool, clock: Clock = time.time
-) -> None:
+async def configured(host: str | None, port: int | None, *, as_json: bool, clock: Clock = time.time) -> None:
     """The service as it is configured, with what the command line sets over the environment.
 
     A rehearsal on simulated providers gives their clock too.
