@@ -84,6 +84,7 @@ def there(*paths: str, tried: str) -> Act:
 
 def roles(target: Target) -> str:
     """What whoever runs the guide's PostgreSQL has made before."""
+    target.own  # noqa: B018 - Unfit without a stack
     whose = query(target, "SELECT usename || usesuper FROM pg_user WHERE usename = current_user")
     if (
         whose != f"{USER}false"

@@ -5,7 +5,6 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from guide import acts
@@ -201,19 +200,21 @@ def _violations(found: list[tuple[Labels, float]], _: Target) -> str:
     return f"T0, 1m: {value:g}"
 
 
-def _listening(promise: str) -> Iterator[Step]:
+def _listening(guide: str, promise: str) -> Step:
     """The guide's wscat where there is one, else the `websockets` library."""
-    if shutil.which("wscat"):
-        yield Step(
-            guide=WSCAT, promise=promise, judge=_streamed, terminal=True, within=LISTEN_SECONDS,
-            meanwhile=_one_bar_anew, drill=_STREAM,
-        )  # fmt: skip
-        return
-    program = f"{sys.executable} {ROOT / 'tools' / 'guide' / 'follow.py'} ws://localhost:8001/ws/AAPL"
-    yield Step(
-        guide=WSCAT, promise=promise, stand_in=program, why="no wscat: the `websockets` library listens",
-        judge=_streamed, terminal=True, within=LISTEN_SECONDS, meanwhile=_one_bar_anew, drill=_STREAM,
-    )  # fmt: skip
+    follow = f"{sys.executable} {ROOT / 'tools' / 'guide' / 'follow.py'} ws://localhost:8001/ws/AAPL"
+    there = shutil.which("wscat") is not None
+    return Step(
+        guide=guide,
+        promise=promise,
+        stand_in=WSCAT if there else follow,
+        why="" if there else "no wscat: the `websockets` library listens",
+        judge=_streamed,
+        terminal=True,
+        within=LISTEN_SECONDS,
+        meanwhile=_one_bar_anew,
+        drill=_STREAM,
+    )
 
 
 PARTS = (
@@ -312,8 +313,8 @@ WHERE symbol = 'AAPL'
                     else "without wscat the `websockets` library is used"
                 ),
             ),
-            *_listening("Expected: Receive initial snapshot + real-time updates"),
-            *_listening("Expected: Receive replay buffer (last 120 bars)"),
+            _listening(WSCAT, "Expected: Receive initial snapshot + real-time updates"),
+            _listening("", "Disconnect and reconnect: Receive replay buffer (last 120 bars)"),
         ),
     ),
     Part(
