@@ -1,7 +1,6 @@
 """The sessions of an exchange as arrays, from a file or from `exchange_calendars`; always-open for crypto."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
 from importlib.resources import files
@@ -12,7 +11,7 @@ import numpy as np
 from market_data.market.bar import Times
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
-from market_data.market.session import SessionGrid
+from market_data.market.session import MarketHours, SessionGrid
 
 FIRST_DAY = "1990-01-01"
 """Sessions before this day are not known; no provider has minutes that old."""
@@ -29,18 +28,6 @@ _XNYS_NAMES = ("NYSE", "NASDAQ", "XNAS", "ARCA", "ARCX", "NYSEARCA", "AMEX", "XA
 _CODES = {**dict.fromkeys(("XNYS", *_XNYS_NAMES), "XNYS"), **dict.fromkeys(("CRYPTO", _ALWAYS), _ALWAYS)}
 _EXTENDED_SECONDS = {"XNYS": (19_800, 14_400)}
 """Seconds of trading before the open and after the close: 04:00 to 20:00 New York, 17:00 on a half day."""
-
-
-@dataclass(frozen=True, slots=True)
-class MarketHours:
-    """The regular sessions of a market, and the same with its early and late trading."""
-
-    regular: SessionGrid
-    extended: SessionGrid
-
-    def grid(self, *, extended: bool) -> SessionGrid:
-        """The sessions with or without early and late trading."""
-        return self.extended if extended else self.regular
 
 
 def hours_of(exchange: str, asset_type: AssetType) -> MarketHours:

@@ -71,7 +71,7 @@ class Gather:
             Delivery(
                 symbol=query.symbol,
                 interval=interval,
-                span=query.span,
+                span=answered.span,
                 hours=hours_of(exchange, query.asset_type),
                 provider=answered.provider,
                 reach=answered.reach,

@@ -7,12 +7,12 @@ from time import monotonic, perf_counter
 
 import numpy as np
 
-from market_data.calendar import MarketHours
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
 from market_data.market.bar import Bars, Mask, Times
 from market_data.market.interval import Interval
 from market_data.market.quality import Verdict, judge
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.collect.cadence import FIRST_BARS, LONGEST_CATCH_UP, OVERLAP_BARS, Rhythm, due
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
 

@@ -61,16 +61,18 @@ async def test_a_fraction_of_a_second_keeps_its_meaning(filled: Served) -> None:
     assert _closes(got.json) == [102.0]
 
 
-@pytest.mark.parametrize(("interval", "limit"), [("1m", 7), ("1m", 45), ("5m", 4), ("15m", 1), ("1h", 1)])
+@pytest.mark.parametrize(("interval", "limit"), [("1m", 7), ("1m", 45), ("5m", 4), ("7m", 3), ("1h", 1)])
 async def test_paging_by_next_visits_each_bar_once(filled: Served, interval: str, limit: int) -> None:
     whole = (await filled.get(INTRADAY, interval=interval)).json["bars"]
     seen: list[Any] = []
-    start: str | None = OPEN
-    while start:
-        page = (await filled.get(INTRADAY, interval=interval, start=start, limit=limit)).json
+    params: dict[str, object] = {"interval": interval, "limit": limit}
+    while True:
+        page = (await filled.get(INTRADAY, **params)).json
         assert len(page["bars"]) <= limit
         seen += page["bars"]
-        start = page["next"]
+        if page["next"] is None:
+            break
+        params["cursor"] = page["next"]
     assert seen == whole
 
 
@@ -162,7 +164,9 @@ async def test_a_batch_beyond_its_bounds_is_refused_and_the_bound_named(
 @pytest.mark.parametrize(
     ("params", "named"),
     [
-        ({"interval": "2m"}, "use one of 1m, 5m, 15m, 1h, 1d"),
+        ({"interval": "2s"}, "use one of 1m, 5m, 15m, 1h, 1d, or any other number of minutes"),
+        ({"interval": "24h"}, "below a day"),
+        ({"interval": "0m"}, "such as 3m or 2h"),
         ({"start": "2024-07-03T13:30:00"}, "with its zone"),
         ({"start": "yesterday"}, "2025-10-08T14:00:00Z"),
         ({"end": "2024-13-03T13:30:00Z"}, "end"),

@@ -12,7 +12,8 @@ from market_data.calendar import hours_of
 from market_data.collect.sweep import Sweeper
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch
-from market_data.store import bars, universe
+from market_data.store import universe
+from stored import window
 
 from .conftest import AAPL, ONLY_THREE, Served, Serving, pauses
 
@@ -32,7 +33,7 @@ async def minutes(served: Served, count: int) -> set[str]:
         served.clock.now += 60
         await sweeper.sweep(served.clock())
         await fetched(served)
-    told = await bars.window(
+    told = await window(
         served.parts.database, "AAPL", Interval.M1, _since(served, since), limit=1000, as_of=None
     )
     return {bar.provider for bar in told}
@@ -106,7 +107,7 @@ async def test_an_invalid_key_moves_the_traffic_and_a_valid_one_brings_it_back(
 async def no_minute_is_missing(served: Served, begin: float) -> None:
     span = Span(int(begin), int(served.clock()) - 120)
     expected = hours_of(AAPL.exchange, AAPL.asset_type).regular.labels(span, Interval.M1).tolist()
-    stored = await bars.window(served.parts.database, "AAPL", Interval.M1, span, limit=10_000, as_of=None)
+    stored = await window(served.parts.database, "AAPL", Interval.M1, span, limit=10_000, as_of=None)
     assert len(expected) > 10
     assert [epoch(bar.ts) for bar in stored] == expected
     assert all(bar.status == "final" for bar in stored)

@@ -10,7 +10,8 @@ from market_data.backfill.work import MOST_CLAIMS
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
 from market_data.simulate import Fault, Switched
-from market_data.store import bars, ledger, universe, vacancies
+from market_data.store import ledger, universe, vacancies
+from stored import window
 
 from .conftest import AAPL, ONLY_THREE, Clock, Served, Serving, at, pauses
 
@@ -57,7 +58,7 @@ async def healed(served: Served, question: dict[str, str]) -> Any:
 
 
 async def stored(served: Served) -> dict[int, tuple[float, ...]]:
-    found = await bars.window(served.parts.database, "AAPL", Interval.M1, WINDOW, limit=1000, as_of=None)
+    found = await window(served.parts.database, "AAPL", Interval.M1, WINDOW, limit=1000, as_of=None)
     return {epoch(bar.ts): (bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in found}
 
 

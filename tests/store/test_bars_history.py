@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from market_data.market.bar import Adjustment, KnownBar
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
-from market_data.store import bars
 from market_data.store.connect import Database, open_database
+from stored import window
 
 from .conftest import TEN, Saying, row, tell
 
@@ -146,7 +146,7 @@ async def _compare(
     whole = Span(TEN, TEN + LABELS * interval.seconds)
     for at in (*sorted(moments), None):
         as_of = None if at is None else moment(at)
-        found = await bars.window(database, symbol, interval, whole, limit=100, as_of=as_of)
+        found = await window(database, symbol, interval, whole, limit=100, as_of=as_of)
         seen = _seen(found)
         assert len(seen) == len(set(seen))
         assert set(seen) == _then(history, float("inf") if at is None else at)

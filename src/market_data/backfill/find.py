@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from market_data.backfill.plan import chunks, longest_chunk
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.events import BackfillsQueued, GapsFound, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.settings import InForce, Settings
 from market_data.store import gaps, ledger, universe, vacancies

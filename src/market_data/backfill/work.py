@@ -179,7 +179,7 @@ class Worker:
         left = await self._left(claimed, instrument)
         while left:
             query = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-            able = self._roster.could(query)
+            able = self._roster.could(query, extended=self._in_force.settings.gap_extended_hours)
             if name in able:
                 voters.append(name)
             if len(voters) > 1 or asked >= set(able):
@@ -212,7 +212,13 @@ class Worker:
         """Ask, take the answer in, and return who gave it; `said` gets what everyone said."""
         rows = self._in_force.settings.backfill_batch_size
         gathered = await self._gather.bars(
-            query, exchange, DEADLINE_SECONDS, without=without, rows=rows, restates=restates
+            query,
+            exchange,
+            DEADLINE_SECONDS,
+            without=without,
+            trust_empty=True,  # a second opinion is ours to ask for: the router would ask for it twice
+            rows=rows,
+            restates=restates,
         )
         answered = gathered.answered
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]

@@ -1,103 +1,144 @@
-"""The work of market-data bars: reads stored bars."""
+"""The work of market-data bars: reads bars as the API does, to a table, a file or standard output."""
 
-import csv
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import msgspec
 from rich.table import Table
 
 from market_data.cli import stores
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
+from market_data.formats import WRITERS, Format
 from market_data.market.bar import KnownBar
-from market_data.market.instrument import read_symbol
-from market_data.market.interval import Interval
+from market_data.market.instrument import Instrument, read_symbol
+from market_data.market.interval import Interval, Length
+from market_data.market.known import KnownBars
+from market_data.market.session import Hours
 from market_data.market.span import moment
-from market_data.serve.window import LONGEST_WINDOW_BARS, Window, read_datetime, read_window
+from market_data.serve.asked import Asked, Reading, reading
+from market_data.serve.window import LONGEST_WINDOW_BARS, read_datetime, read_length
 from market_data.store import bars as bars_table
-from market_data.store import universe
+from market_data.store import read, universe
 from market_data.store.connect import Database
 
-STORED = (Interval.M1, Interval.D1)
-"""The intervals that are kept; longer ones are built when the API is asked for them."""
 LOOK_BACK_BARS = 10_000
-"""Where `--end` or `--as-of` is given without `--start`, the newest bars among so many minutes or days."""
+"""Without `--start`, the newest bars among so many."""
+FEW = 20
+"""Bars that are shown where `--limit` is not given."""
+BINARY = (Format.ARROW, Format.PARQUET)
 
 
-def find(
-    symbol: str,
-    interval: Interval,
-    *,
-    start: str | None,
-    end: str | None,
-    limit: int,
-    as_of: str | None,
-    demo: bool,
-) -> list[KnownBar]:
-    """Stored bars, oldest first: from `start` on, or the newest `limit`.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of the command as they were given."""
 
-    Raises BadQuestion for what cannot be asked, with status 404 for a symbol that was never collected.
-    """
-    name = _symbol(symbol)
-    if interval not in STORED:
-        raise BadQuestion(f"--interval: {interval} bars are built by the API; stored are 1m and 1d")
-    window = read_window(
-        interval=interval,
-        start=start,
-        end=end or _end(start, as_of, interval),
-        limit=limit,
-        as_of=as_of,
-        default_start=lambda until: until - LOOK_BACK_BARS * interval.seconds,
+    symbol: str
+    interval: str
+    start: str | None
+    end: str | None
+    limit: int | None
+    as_of: str | None
+    hours: Hours | None
+
+
+def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
+    """Print bars as a table, or as JSON."""
+    rows: list[KnownBar] = []
+
+    async def work(database: Database) -> None:
+        question = await _question(database, wanted)
+        rows.extend((await _some(database, wanted, question)).rows())
+
+    stores.run(work, demo=demo)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        _print_table(rows)
+    else:
+        say(f"no {wanted.interval} bars of {wanted.symbol} there")
+
+
+def save(wanted: Wanted, form: Format, output: Path | None, *, demo: bool) -> None:
+    """Write bars in a format, all of the window if `--start` is given without `--limit`."""
+    if output is None and form in BINARY and sys.stdout.isatty():
+        raise BadQuestion(f"--format: {form} is not for reading: name a file with --output")
+
+    async def work(database: Database) -> int:
+        question, count = await _question(database, wanted), 0
+        writer = WRITERS[form](question.heading)
+        with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
+            file.write(writer.begin())
+            async with aclosing(_blocks(database, wanted, question)) as blocks:
+                async for bars in blocks:
+                    file.write(writer.bars(bars))
+                    count += len(bars)
+            file.write(writer.end())
+            file.flush()
+        return count
+
+    count = stores.run(work, demo=demo)
+    if output is not None:
+        say(f"{count} bars written to {output}")
+
+
+async def _blocks(database: Database, wanted: Wanted, question: Reading) -> AsyncGenerator[KnownBars, None]:
+    if wanted.limit is None and wanted.start is not None:
+        async with aclosing(read.stream(database, question.question, time.time())) as blocks:
+            async for bars in blocks:
+                yield bars
+    else:
+        yield await _some(database, wanted, question)
+
+
+async def _question(database: Database, wanted: Wanted) -> Reading:
+    """BadQuestion for what cannot be asked, with status 404 for a symbol that was never collected."""
+    length, name = read_length(wanted.interval), _symbol(wanted.symbol)
+    if wanted.start is None and wanted.end is None and wanted.as_of is None:
+        newest = await bars_table.last(database, name, length.stored or Interval.M1, 1)
+        if newest:  # however old
+            wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
+    end = wanted.end or _end(wanted, length)
+    return reading(
+        Asked(wanted.start, end, None, wanted.as_of, wanted.hours),
+        await _instrument(database, name),
+        wanted.interval,
+        default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,
         now=time.time(),
     )
-    newest = start is None and end is None and as_of is None
-
-    async def work(database: Database) -> list[KnownBar]:
-        if await universe.find(database, name) is None:
-            raise BadQuestion(
-                f"{name} is not in the universe: `market-data universe list` shows it", status=404
-            )
-        if newest:
-            return await bars_table.last(database, name, interval, limit)
-        return await _window(database, name, window, from_start=start is not None)
-
-    return stores.run(work, demo=demo)
 
 
-def _end(start: str | None, as_of: str | None, interval: Interval) -> str | None:
+def _end(wanted: Wanted, length: Length) -> str | None:
     """Where a window without `--end` ends: nothing was known after `--as-of`; else as late as it may."""
-    if as_of is not None:
-        return as_of
-    if start is None:
+    if wanted.as_of is not None:
+        return wanted.as_of
+    if wanted.start is None:
         return None
-    longest = read_datetime("start", start).timestamp() + LONGEST_WINDOW_BARS * interval.seconds
+    longest = read_datetime("start", wanted.start).timestamp() + LONGEST_WINDOW_BARS * length.seconds
     return moment(min(longest, time.time() + 1)).isoformat()
 
 
-async def _window(database: Database, name: str, window: Window, *, from_start: bool) -> list[KnownBar]:
-    most = window.limit + 1 if from_start else LOOK_BACK_BARS + 1
-    found = await bars_table.window(
-        database, name, window.interval, window.span, limit=most, as_of=window.as_of
-    )
-    if not from_start:
-        return found[-window.limit :]
-    if len(found) > window.limit:
-        say(f"there are more: --start {found[window.limit].ts:%Y-%m-%dT%H:%M:%SZ} leads on")
-    return found[: window.limit]
+async def _some(database: Database, wanted: Wanted, question: Reading) -> KnownBars:
+    """The first bars from `--start` on, or the newest."""
+    limit = wanted.limit or FEW
+    if wanted.start is None:
+        found = await read.page(database, replace(question.question, limit=LOOK_BACK_BARS + 1), time.time())
+        return found.take(slice(max(len(found) - limit, 0), None))
+    found = await read.page(database, question.page(limit), time.time())
+    if len(found) > limit:
+        (following,) = found.take(slice(limit, limit + 1)).rows()
+        say(f"there are more: --start {following.ts:%Y-%m-%dT%H:%M:%SZ} leads on")
+    return found.take(slice(limit))
 
 
-def show(bars: Sequence[KnownBar], symbol: str, interval: Interval, *, as_json: bool, as_csv: bool) -> None:
-    """Print bars as a table, as JSON or as CSV."""
-    if as_json:
-        print_json(bars)
-    elif as_csv:
-        _print_csv(bars)
-    elif bars:
-        _print_table(bars)
-    else:
-        say(f"no {interval} bars of {symbol} there")
+async def _instrument(database: Database, name: str) -> Instrument:
+    found = await universe.find(database, name)
+    if found is None:
+        raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
+    return found
 
 
 def _symbol(text: str) -> str:
@@ -105,13 +146,6 @@ def _symbol(text: str) -> str:
         return read_symbol(text)
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-
-
-def _print_csv(bars: Sequence[KnownBar]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(KnownBar.__struct_fields__)
-    for bar in bars:
-        writer.writerow(msgspec.to_builtins(bar).values())
 
 
 def _print_table(bars: Sequence[KnownBar]) -> None:

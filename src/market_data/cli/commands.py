@@ -4,7 +4,8 @@ What a command needs is imported when it runs: help then comes at once, not afte
 takes to import the whole service.
 """
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,6 +38,11 @@ backfill = typer.Typer(
 )
 app.add_typer(backfill, name="backfill")
 
+AnyLength = Annotated[str, typer.Option(help="1m, 1d, or any number of minutes or hours: 3m, 2h.")]
+AnySession = Annotated[
+    Literal["regular", "extended", "all"] | None,
+    typer.Option(help="Bars of which hours; else all, and days as providers tell them."),
+]
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),
@@ -184,20 +190,41 @@ def migrate(as_json: AsJson = False) -> None:
 def bars(
     symbol: Annotated[str, typer.Argument(help="Symbol, such as AAPL.")],
     *,
-    interval: Annotated[Interval, typer.Option(help="1m or 1d, as stored.")] = Interval.M1,
+    interval: AnyLength = "1m",
     start: Annotated[str | None, typer.Option(help="First moment: 2025-10-08T14:00:00Z.")] = None,
     end: Annotated[str | None, typer.Option(help="First moment after the window.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Bars at most.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Bars at most; else 20, or all of a --format.")
+    ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
+    session: AnySession = None,
+    format_: Annotated[
+        Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
+        typer.Option("--format", help="Write them as the API answers."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where --format writes to; else standard output.")
+    ] = None,
     demo: OfDemo = False,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print as CSV.")] = False,
 ) -> None:
-    """Show stored bars: the newest, or from `--start` on. It may be used while the service runs."""
-    from market_data.cli import bars as work
+    """Show bars: the newest, or from `--start` on. It may be used while the service runs.
 
-    found = work.find(symbol, interval, start=start, end=end, limit=limit, as_of=as_of, demo=demo)
-    work.show(found, symbol, interval, as_json=as_json, as_csv=as_csv)
+    1m bars and days are read as they are stored, others are built from minutes. `--format` without `--limit`
+    writes the whole window from `--start` on.
+    """
+    from market_data.cli import bars as work
+    from market_data.formats import Format
+    from market_data.market.session import Hours
+
+    hours = Hours(session) if session else None
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
+    form = format_ or ("csv" if as_csv else None)
+    if form:
+        work.save(wanted, Format(form), output, demo=demo)
+    else:
+        work.show(wanted, demo=demo, as_json=as_json)
 
 
 @app.command()

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from market_data.calendar import MarketHours
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import ceil
 
 import numpy as np
@@ -9,6 +10,14 @@ import numpy as np
 from market_data.market.bar import Mask, Times
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+
+
+class Hours(StrEnum):
+    """Which part of the day bars are read from."""
+
+    REGULAR = "regular"
+    EXTENDED = "extended"  # with early and late trading
+    ALL = "all"  # every bar there is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +68,32 @@ class SessionGrid:
         index = bisect_right(self._opens, at)
         return self._opens[index] if index < len(self._opens) else None
 
+    def next_label(self, at: int, step: int) -> int | None:
+        """When the first bar of `step` seconds that opens at or after `at` opens; None past the last known.
+
+        Bars are anchored at their session's open; the last of a session may be shorter.
+        """
+        session = self.session_at(at)
+        if session is not None:
+            label = session.start + -(-(at - session.start) // step) * step
+            if label < session.end:
+                return label
+            at = session.end - 1  # the next session may open where this one ends
+        return self.next_open(at)
+
+    def adjoined(self) -> "SessionGrid":
+        """The same sessions, each until the next one opens."""
+        closes = np.append(self.opens[1:], self.closes[-1:])
+        return SessionGrid(self.name, self.opens, closes, self.days)
+
     def sessions(self, span: Span) -> list[Span]:
         """The sessions that overlap `span`, each whole, oldest first."""
-        first = int(np.searchsorted(self.closes, span.start, side="right"))
-        last = int(np.searchsorted(self.opens, span.end, side="left"))
-        return [Span(self._opens[i], self._closes[i]) for i in range(first, last)]
+        return [Span(self._opens[i], self._closes[i]) for i in range(*self.places(span))]
+
+    def places(self, span: Span) -> tuple[int, int]:
+        """Which sessions overlap `span`: the index of the first, and of the first after them."""
+        first = bisect_right(self._closes, span.start)
+        return first, max(bisect_left(self._opens, span.end), first)
 
     def holds(self, ts: Times) -> Mask:
         """For each time, whether it is within a session: shape (n,)."""
@@ -116,3 +146,23 @@ class SessionGrid:
         starts = self.days if interval is Interval.D1 else self.opens
         closes = self.closes[np.maximum(np.searchsorted(starts, labels, side="right") - 1, 0)]
         return closes if interval is Interval.D1 else np.minimum(labels + interval.seconds, closes)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketHours:
+    """The regular sessions of a market; with early and late trading; and `around`: each until the next."""
+
+    regular: SessionGrid
+    extended: SessionGrid
+    around: SessionGrid = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "around", self.regular.adjoined())
+
+    def grid(self, *, extended: bool) -> SessionGrid:
+        """The sessions with or without early and late trading."""
+        return self.extended if extended else self.regular
+
+    def of(self, hours: Hours) -> SessionGrid:
+        """The sessions that bars of these hours belong to: one index a date in each of them."""
+        return {Hours.REGULAR: self.regular, Hours.EXTENDED: self.extended}.get(hours, self.around)

@@ -5,28 +5,23 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
+from litestar.di import Provide
 from litestar.params import JSONBody
+from litestar.response import Stream
 
 from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.market.bar import KnownBar
-from market_data.market.instrument import Instrument, read_symbol
+from market_data.market.instrument import read_symbol
 from market_data.market.interval import Interval
-from market_data.market.span import Span, moment
-from market_data.serve.parts import Given, Parts
+from market_data.serve.answered import FILES, AnyRequest, answered
+from market_data.serve.asked import Asking, read_asked, reading
+from market_data.serve.described import ALSO_ANSWERS
+from market_data.serve.parts import Given
 from market_data.serve.problem import can_fail
-from market_data.serve.question import (
-    DEFAULT_LIMIT,
-    AnyInterval,
-    AsOf,
-    End,
-    IntradayInterval,
-    Limit,
-    Start,
-    Symbol,
-)
-from market_data.serve.window import Window, read_interval, read_window
+from market_data.serve.question import AnyInterval, IntradayInterval, Symbol
+from market_data.serve.window import read_length
 from market_data.store import bars as bars_table
 from market_data.store import universe
 
@@ -41,14 +36,14 @@ HISTORY_SECONDS = 366 * 86_400
 
 
 class BarsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars of a window, oldest first; `next` is the `start` of the next page, null on the last."""
+    """Bars of a window, oldest first; `next` is the `cursor` of the next page, null on the last."""
 
     symbol: str
-    interval: Interval
+    interval: str
     start: datetime
     end: datetime
     bars: Sequence[KnownBar]
-    next: datetime | None
+    next: str | None
 
 
 class BatchQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,22 +64,25 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, str]
 
 
-@get("/{symbol:str}/intraday", summary="Bars within days", responses=can_fail(404, 422, 503))
+_ANSWERS = {ALSO_ANSWERS: FILES}
+_ASKED = {"asked": Provide(read_asked, sync_to_thread=False)}
+
+
+@get(
+    "/{symbol:str}/intraday",
+    summary="Bars within days",
+    responses=can_fail(404, 406, 422, 503),
+    dependencies=_ASKED,
+    opt=_ANSWERS,
+)
 async def intraday(
-    parts: Given,
-    symbol: Symbol,
-    *,
-    interval: IntradayInterval = "1m",
-    start: Start = None,
-    end: End = None,
-    limit: Limit = DEFAULT_LIMIT,
-    as_of: AsOf = None,
-) -> BarsPage:
-    """1m bars as stored, or 5m, 15m and 1h bars built from them.
+    parts: Given, request: AnyRequest, symbol: Symbol, asked: Asking, *, interval: IntradayInterval = "1m"
+) -> Response[BarsPage] | Response[bytes] | Stream:
+    """1m bars as stored, or bars of any length below a day built from them, anchored at the session's open.
 
     Without `start` the window begins with the newest session that had opened by its end.
     """
-    if read_interval(interval) is Interval.D1:
+    if read_length(interval).stored is Interval.D1:
         raise BadQuestion("interval: 1d bars are at /stocks/{symbol}/history")
     instrument = await parts.find(symbol)
     regular = hours_of(instrument.exchange, instrument.asset_type).regular
@@ -93,41 +91,26 @@ async def intraday(
         session = regular.session_before(until - 1)
         return session.start if session else 0
 
-    window = read_window(
-        interval=interval,
-        start=start,
-        end=end,
-        limit=limit,
-        as_of=as_of,
-        default_start=session_start,
-        now=parts.clock(),
-    )
-    return await page(parts, instrument, window)
+    question = reading(asked, instrument, interval, default_start=session_start, now=parts.clock())
+    return await answered(parts, request, asked, question)
 
 
-@get("/{symbol:str}/history", summary="Bars of days", responses=can_fail(404, 422, 503))
+@get(
+    "/{symbol:str}/history",
+    summary="Bars of days",
+    responses=can_fail(404, 406, 422, 503),
+    dependencies=_ASKED,
+    opt=_ANSWERS,
+)
 async def history(
-    parts: Given,
-    symbol: Symbol,
-    *,
-    interval: AnyInterval = "1d",
-    start: Start = None,
-    end: End = None,
-    limit: Limit = DEFAULT_LIMIT,
-    as_of: AsOf = None,
-) -> BarsPage:
-    """Daily bars, or those of any interval; without `start`, of the 366 days before the window's end."""
+    parts: Given, request: AnyRequest, symbol: Symbol, asked: Asking, *, interval: AnyInterval = "1d"
+) -> Response[BarsPage] | Response[bytes] | Stream:
+    """Daily bars, or those of any length; without `start`, of the 366 days before the window's end."""
     instrument = await parts.find(symbol)
-    window = read_window(
-        interval=interval,
-        start=start,
-        end=end,
-        limit=limit,
-        as_of=as_of,
-        default_start=lambda until: until - HISTORY_SECONDS,
-        now=parts.clock(),
+    question = reading(
+        asked, instrument, interval, default_start=lambda until: until - HISTORY_SECONDS, now=parts.clock()
     )
-    return await page(parts, instrument, window)
+    return await answered(parts, request, asked, question)
 
 
 @post("/batch", summary="Many symbols at once", status_code=200, responses=can_fail(400, 413, 422, 503))
@@ -145,58 +128,6 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
     return BatchAnswer(interval=interval, bars=found, errors=errors)
-
-
-async def page(parts: Parts, instrument: Instrument, window: Window) -> BarsPage:
-    """The bars of a window, as many as its limit allows, and where the next page begins."""
-    bars = await (_built if window.interval in _BUILT else _stored)(parts, instrument, window)
-    return BarsPage(
-        symbol=instrument.symbol,
-        interval=window.interval,
-        start=moment(window.span.start),
-        end=moment(window.span.end),
-        bars=bars[: window.limit],
-        next=bars[window.limit].ts if len(bars) > window.limit else None,
-    )
-
-
-_BUILT = frozenset({Interval.M5, Interval.M15, Interval.H1})
-
-
-async def _stored(parts: Parts, instrument: Instrument, window: Window) -> list[KnownBar]:
-    """Bars as they are in the tables, one more than the page has."""
-    start = window.span.start
-    if window.interval is Interval.D1:
-        # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
-        start = Interval.D1.floor(start)
-    span = Span(start, window.span.end)
-    return await bars_table.window(
-        parts.database,
-        instrument.symbol,
-        window.interval,
-        span,
-        limit=window.limit + 1,
-        as_of=window.as_of,
-    )
-
-
-async def _built(parts: Parts, instrument: Instrument, window: Window) -> list[KnownBar]:
-    """Bars built from 1m bars, anchored at the session's open; each that opens in the window is whole."""
-    length = window.interval.seconds
-    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_before(window.span.end)
-    anchor = session.start % length if session else 0
-    first, last = (at + (anchor - at) % length for at in (window.span.start, window.span.end))
-    if first >= last:
-        return []
-    return await bars_table.built(
-        parts.database,
-        instrument.symbol,
-        window.interval,
-        Span(first, last),
-        anchor=anchor,
-        limit=window.limit + 1,
-        as_of=window.as_of,
-    )
 
 
 def _readable(texts: Sequence[str], errors: dict[str, str]) -> set[str]:

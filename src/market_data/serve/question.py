@@ -5,7 +5,9 @@ from typing import Annotated
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
-from market_data.market.interval import Interval
+from market_data.formats import Format
+from market_data.market.session import Hours
+from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
 
 DEFAULT_LIMIT = 1000
@@ -20,21 +22,28 @@ Symbol = Annotated[
         examples=[Example(value="AAPL"), Example(value="BTC-USD")],
     ),
 ]
+_LENGTH = {"pattern": "^([1-9][0-9]{0,3}[mh]|1d)$"}
+
 IntradayInterval = Annotated[
     str,
     QueryParameter(
-        description="Length of a bar.",
-        schema_extra={"enum": [one.value for one in Interval if one is not Interval.D1]},
+        description="Length of a bar: any number of minutes or hours below a day.",
+        schema_extra=_LENGTH,
+        examples=[Example(value="5m"), Example(value="3m"), Example(value="2h")],
     ),
 ]
 AnyInterval = Annotated[
     str,
-    QueryParameter(description="Length of a bar.", schema_extra={"enum": [one.value for one in Interval]}),
+    QueryParameter(
+        description="Length of a bar: 1d, or any number of minutes or hours below a day.",
+        schema_extra=_LENGTH,
+        examples=[Example(value="1d"), Example(value="1h")],
+    ),
 ]
 Start = Annotated[
     str | None,
     QueryParameter(
-        description="First moment of the window, RFC 3339 with its zone; or the `next` of the page before.",
+        description="First moment of the window, RFC 3339 with its zone.",
         schema_extra=_TIME,
         examples=[Example(value="2025-10-08T14:00:00Z")],
     ),
@@ -48,10 +57,36 @@ End = Annotated[
     ),
 ]
 Limit = Annotated[
-    int,
+    str | None,
     QueryParameter(
-        description="Bars in this answer; `next` leads on.",
-        schema_extra={"minimum": 1, "maximum": LARGEST_LIMIT},
+        schema_extra={"pattern": "^([1-9][0-9]{0,4}|all)$"},
+        description=f"Bars in this answer, {LARGEST_LIMIT} at most, and `next` leads on; or `all`, the whole "
+        f"window in one stream. Without it, {DEFAULT_LIMIT} of JSON, and all of any other format.",
+        examples=[Example(value="1000"), Example(value="all")],
+    ),
+]
+Session = Annotated[
+    str | None,
+    QueryParameter(
+        schema_extra={"enum": [one.value for one in Hours]},
+        description="Bars of regular hours, of these with early and late trading, or all. Without it, all, "
+        "and days as providers tell them; with it, days are built from minutes.",
+    ),
+]
+Next = Annotated[
+    str | None,
+    QueryParameter(
+        name="cursor",
+        description="The `next` of the page before; all else but `limit` and `format` has to be as it was.",
+        schema_extra={"maxLength": LONGEST_CURSOR},
+    ),
+]
+Form = Annotated[
+    str | None,
+    QueryParameter(
+        name="format",
+        description="Format of the answer; without it, what Accept asks for.",
+        schema_extra={"enum": [one.value for one in Format]},
     ),
 ]
 AsOf = Annotated[

@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from market_data.errors import BadQuestion
-from market_data.market.interval import Interval
+from market_data.market.interval import Interval, Length
 from market_data.market.span import Span, moment
 
 LARGEST_LIMIT = 10_000
@@ -36,6 +37,14 @@ def read_interval(text: str) -> Interval:
     """The interval; BadQuestion names those that exist."""
     try:
         return Interval.read(text)
+    except ValueError as error:
+        raise BadQuestion(f"interval: {error}") from None
+
+
+def read_length(text: str) -> Length:
+    """The length of bars that are stored or built; BadQuestion says which there are."""
+    try:
+        return Length.read(text)
     except ValueError as error:
         raise BadQuestion(f"interval: {error}") from None
 
@@ -73,23 +82,62 @@ def read_window(
     that could hold more than LONGEST_WINDOW_BARS, or a limit beyond LARGEST_LIMIT.
     """
     chosen = read_interval(interval)
+    span = read_span(
+        chosen,
+        start=start,
+        end=end,
+        default_start=default_start,
+        now=now,
+        end_is_inclusive=end_is_inclusive,
+    )
+    check_limit(limit)
+    return Window(chosen, span, limit, read_as_of(as_of))
+
+
+class Lasting(Protocol):
+    """A length of bars; it is told by its spelling."""
+
+    @property
+    def seconds(self) -> int:
+        """Its seconds."""
+        ...
+
+
+def read_span(
+    length: Lasting,
+    *,
+    start: str | None,
+    end: str | None,
+    default_start: Callable[[int], int],
+    now: float,
+    end_is_inclusive: bool = False,
+) -> Span:
+    """The span of a window of bars of this length; BadQuestion where it cannot be, or is too long."""
     until = _ceiling("end", end) if end is not None else int(now) + 1
     until += end_is_inclusive  # a bar that opens at it belongs to the window
     since = _ceiling("start", start) if start is not None else max(EARLIEST, default_start(until))
     if since >= until:
         raise BadQuestion(f"start must be before end, but {_text(since)} is not before {_text(until)}")
-    longest = LONGEST_WINDOW_BARS * chosen.seconds
+    longest = LONGEST_WINDOW_BARS * length.seconds
     if until - since > longest:
         raise BadQuestion(
-            f"the window is too long: {chosen} windows may cover {longest // 86_400} days at most "
+            f"the window is too long: {length} windows may cover {longest // 86_400} days at most "
             f"({LONGEST_WINDOW_BARS} bars), this one covers {(until - since) // 86_400}"
         )
+    return Span(since, until)
+
+
+def check_limit(limit: int) -> None:
+    """BadQuestion for a limit beyond LARGEST_LIMIT."""
     if not 1 <= limit <= LARGEST_LIMIT:
         raise BadQuestion(
             f"limit: {limit} is not between 1 and {LARGEST_LIMIT}; use `next` for further pages"
         )
-    known_at = read_datetime("as_of", as_of) if as_of is not None else None
-    return Window(chosen, Span(since, until), limit, known_at)
+
+
+def read_as_of(text: str | None) -> datetime | None:
+    """The moment of `as_of`, if it is given; BadQuestion where it is none."""
+    return read_datetime("as_of", text) if text is not None else None
 
 
 def _ceiling(name: str, text: str) -> int:

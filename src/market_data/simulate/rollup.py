@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from market_data.calendar import MarketHours
 from market_data.market.bar import Bars, Times
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 
 CENTS = 2

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.market.bar import Bars
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 
 _CLASS_SHARE = re.compile(r"([A-Z]+)\.([A-Z])")

@@ -1,7 +1,7 @@
 """Bars and their revisions as they are read."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -38,6 +38,12 @@ class Table(Enum):
         """The named query on this table; `since` is EVER or RECENT."""
         table, key, same = self.value
         return sql(name, table=table, key=key, same=same, since=since)
+
+    def reading(self, name: str, *, start: str, end: str) -> str:
+        """The named query that reads the bars between two bounds, as they are named in it."""
+        table, key, _ = self.value
+        order = key.removeprefix("symbol, interval, ")
+        return sql(name, known=sql("bars_as_known"), table=table, order=order, start=start, end=end)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
@@ -91,46 +97,11 @@ async def last_of_many(
     return found
 
 
-async def window(
-    database: Database, symbol: str, interval: Interval, span: Span, *, limit: int, as_of: datetime | None
-) -> list[KnownBar]:
-    """The first `limit` stored bars that open within `span`, oldest first; as they were known at `as_of`."""
-    start, end = moment(span.start), moment(span.end)
-    query = Table.of(interval).sql("bars_window")
-    rows = await database.fetch(query, symbol, interval.value, start, end, limit, as_of)
-    return [_known(row.items()) for row in rows]
-
-
 async def final_labels(database: Database, symbol: str, interval: Interval, span: Span) -> Times:
     """When the final bars of a series open in `span` (epoch seconds): shape (n,), in no order."""
     query, bounds = Table.of(interval).sql("bars_final"), (moment(span.start), moment(span.end))
     rows = await database.fetch(query, symbol, interval.value, *bounds)
     return np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
-
-
-async def built(
-    database: Database,
-    symbol: str,
-    interval: Interval,
-    span: Span,
-    *,
-    anchor: int,
-    limit: int,
-    as_of: datetime | None,
-) -> list[KnownBar]:
-    """Like `window`, built from 1m bars; opening at `anchor` (epoch seconds) plus multiples of it."""
-    first = span.start - (span.start - anchor) % interval.seconds
-    rows = await database.fetch(
-        sql("bars_built"),
-        symbol,
-        moment(first),
-        moment(span.end),
-        limit,
-        as_of,
-        timedelta(seconds=interval.seconds),
-        moment(anchor),
-    )
-    return [_known(row.items()) for row in rows]
 
 
 def _known(row: Iterable[tuple[str, Any]]) -> KnownBar:

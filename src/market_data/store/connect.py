@@ -1,7 +1,7 @@
 """Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,8 @@ CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
 STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
+STREAM_SECONDS = 900.0
+"""How long one stream may take: as long as it does, the database cannot tidy up behind it."""
 MIGRATION_SECONDS = 6 * 3600.0
 """How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
@@ -41,6 +43,7 @@ _OUTAGES = (
 )
 
 Result = TypeVar("Result")
+Keep = Callable[[bytes], Coroutine[Any, Any, None]]
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
@@ -62,6 +65,8 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._most_streams = max(pool.get_max_size() // 2, 1)
+        self._streams = asyncio.Semaphore(self._most_streams)
 
     async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]:
         """The rows of one statement."""
@@ -96,12 +101,43 @@ class Database:
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
                 yield connection
 
+    async def copied(self, keep: Keep, query: str, *values: object) -> None:
+        """Give `keep` the bytes that a binary COPY of `query` sends, as they come; it is waited for."""
+        async with self.connection() as connection:
+            await _copy(connection, keep, query, values, STATEMENT_SECONDS)
+
+    async def streamed(self, keep: Keep, query: str, *values: object) -> None:
+        """Like `copied`, for a `keep` that takes its time; they have half of the connections at most."""
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._streams.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"{self._most_streams} streams are under way, as many as DATABASE_POOL_SIZE allows"
+            ) from None
+        try:
+            async with self.connection() as connection:
+                await _copy(connection, keep, query, values, STREAM_SECONDS)
+        finally:
+            self._streams.release()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits if the block ends without an error."""
         with _outages():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
                 yield connection
+
+
+async def _copy(
+    connection: Connection, keep: Keep, query: str, values: tuple[object, ...], seconds: float
+) -> None:
+    try:
+        await connection.copy_from_query(query, *values, output=keep, format="binary", timeout=seconds)
+    except BaseException:
+        # what is on its way would be taken for the end of it, and the next statement would meet the rest
+        connection.terminate()
+        raise
 
 
 class _outages:  # noqa: N801 - reads as a statement: `with _outages():`

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from market_data.backfill.find import expected, missing, settled_before
-from market_data.calendar import MarketHours, hours_of
+from market_data.calendar import hours_of
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.settings import Settings
 from market_data.store import gaps

@@ -1,26 +1,46 @@
--- Bars of a longer interval built from 1m bars, anchored at $7, that open in [$2, $3); with $5, as known then.
-SELECT date_bin($6::interval, ts, $7) AS ts,
-       (array_agg(open ORDER BY ts))[1] AS open,
-       max(high) AS high,
-       min(low) AS low,
-       (array_agg(close ORDER BY ts DESC))[1] AS close,
-       sum(volume) AS volume,
-       string_agg(DISTINCT provider, '+' ORDER BY provider) AS provider,
-       max(as_of) AS as_of,
-       CASE WHEN bool_or(status = 'partial') THEN 'partial' WHEN bool_or(status = 'corrected') THEN 'corrected'
-            ELSE 'final' END AS status,
-       sum(revision)::integer AS revision,
-       string_agg(DISTINCT adjustment, '+' ORDER BY adjustment) AS adjustment,
-       string_agg(DISTINCT volume_scope, '+' ORDER BY volume_scope) AS volume_scope
-FROM (
-    SELECT ts, open, high, low, close, volume, provider, as_of, status, revision, adjustment, volume_scope
-    FROM candles_intraday
-    WHERE symbol = $1 AND interval = '1m' AND ts >= $2 AND ts < $3 AND ($5::timestamptz IS NULL OR as_of <= $5)
-    UNION ALL
-    SELECT ts, open, high, low, close, volume, provider, as_of, status, revision, adjustment, volume_scope
-    FROM candle_revisions
-    WHERE symbol = $1 AND interval = '1m' AND ts >= $2 AND ts < $3 AND as_of <= $5 AND superseded_at > $5
+-- Bars of length $7 built from 1m bars that open in [$4, $5), oldest first, at most $6; anchored at the opens $8 of
+-- sessions and cut off at their closes $9; named by their labels $11, else by when they open.
+-- One is partial while its time is not over at $12, or a minute of it may still be told: minutes are known until the
+-- newest final one, or until the source was asked; after $10 of a session none has to come.
+-- The sessions have an order, so that a few bars are found without building all.
+WITH told AS MATERIALIZED (
+    SELECT greatest(
+        (SELECT max(ts) + interval '1 minute' FROM {table}
+         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND status <> 'partial'
+           AND ($3::timestamptz IS NULL OR as_of <= $3)),
+        (SELECT max(ts) + interval '1 minute' FROM candle_revisions
+         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND status <> 'partial'
+           AND as_of <= $3 AND superseded_at > $3),
+        (SELECT max(through) FROM ingestion_cursor
+         WHERE symbol = $1 AND interval = $2 AND ($3::timestamptz IS NULL OR asked_at <= $3))
+    ) AS through
+)
+SELECT coalesce(session.label, bar.ts) AS ts, open, high, low, close, volume, as_of, revision, provider,
+       CASE WHEN running OR bar.ends > $12
+                 OR NOT coalesce(least(bar.ends, session.due) <= told.through, false) THEN 'partial'
+            WHEN corrected THEN 'corrected' ELSE 'final' END AS status,
+       adjustment, volume_scope
+FROM told CROSS JOIN unnest($8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+     WITH ORDINALITY AS session (opens, closes, due, label, number)
+CROSS JOIN LATERAL (
+    SELECT date_bin($7, ts, session.opens) AS ts,
+           least(date_bin($7, ts, session.opens) + $7, session.closes) AS ends,
+           (array_agg(open ORDER BY ts))[1] AS open,
+           max(high) AS high,
+           min(low) AS low,
+           (array_agg(close ORDER BY ts))[count(*)] AS close,
+           sum(volume ORDER BY ts) AS volume,
+           max(as_of) AS as_of,
+           sum(revision)::integer AS revision,
+           string_agg(DISTINCT provider, '+' ORDER BY provider) AS provider,
+           bool_or(status = 'partial') AS running,
+           bool_or(status = 'corrected') AS corrected,
+           string_agg(DISTINCT adjustment, '+' ORDER BY adjustment) AS adjustment,
+           string_agg(DISTINCT volume_scope, '+' ORDER BY volume_scope) AS volume_scope
+    FROM (
+{known}
+    ) AS minute
+    GROUP BY 1, 2
 ) AS bar
-GROUP BY 1
-ORDER BY 1
-LIMIT $4
+ORDER BY session.number, bar.ts
+LIMIT $6

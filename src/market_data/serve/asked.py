@@ -1,0 +1,137 @@
+"""What a caller asks of one series, read from the parameters that its calls share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal, TypeVar
+
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from market_data.calendar import hours_of
+from market_data.errors import BadQuestion
+from market_data.formats import Format, Heading
+from market_data.market.instrument import Instrument
+from market_data.market.interval import Interval
+from market_data.market.known import KnownBars
+from market_data.market.session import Hours
+from market_data.market.span import Span, moment
+from market_data.serve.cursor import Cursor, read_cursor
+from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.window import check_limit, read_as_of, read_length, read_span
+from market_data.store.read import Question
+
+Kind = TypeVar("Kind", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters as they were given."""
+
+    start: str | None
+    end: str | None
+    limit: int | Literal["all"] | None
+    as_of: str | None
+    hours: Hours | None = None
+    cursor: str | None = None
+    form: Format | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question that can be read, and the window of its first page."""
+
+    question: Question
+    window: Span
+    sealed: tuple[str | None, ...]  # what a cursor continues
+
+    @property
+    def heading(self) -> Heading:
+        """What is said once of all its bars."""
+        return Heading(
+            self.question.symbol,
+            str(self.question.length),
+            moment(self.window.start),
+            moment(self.window.end),
+        )
+
+    def page(self, limit: int) -> Question:
+        """The question for a page and the bar after it."""
+        return replace(self.question, limit=limit + 1)
+
+    def following(self, bars: KnownBars, limit: int) -> str | None:
+        """The cursor of the page after one of `limit` bars; None where it was the last."""
+        if len(bars) <= limit:
+            return None
+        (bar,) = bars.take(slice(limit, limit + 1)).rows()
+        adjustment = "" if self.question.built else bar.adjustment
+        return Cursor(self.window, int(bar.ts.timestamp()), adjustment).written(self.sealed)
+
+
+def read_asked(
+    *,
+    start: Start = None,
+    end: End = None,
+    limit: Limit = None,
+    as_of: AsOf = None,
+    session: Session = None,
+    cursor: Next = None,
+    form: Form = None,
+) -> Asked:
+    """The parameters that all calls for bars share."""
+    hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+
+
+def _limit(text: str | None) -> int | Literal["all"] | None:
+    if text is None or text == "all":
+        return None if text is None else "all"
+    try:
+        limit = int(text[:20])
+    except ValueError:
+        raise BadQuestion(f"limit: {text[:20]!r} is neither a number nor `all`") from None
+    check_limit(limit)
+    return limit
+
+
+def _one_of(kinds: type[Kind], name: str, text: str | None) -> Kind | None:
+    if text is None or text in set(kinds):
+        return None if text is None else kinds(text)
+    raise BadQuestion(f"{name}: {text[:20]!r} is not one of {', '.join(kinds)}")
+
+
+Asking = NamedDependency[SkipValidation[Asked]]
+"""The type of a handler's `asked` argument."""
+
+
+def reading(
+    asked: Asked,
+    instrument: Instrument,
+    interval: str,
+    *,
+    default_start: Callable[[int], int],
+    now: float,
+) -> Reading:
+    """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
+    length, as_of = read_length(interval), read_as_of(asked.as_of)
+    if length.stored is Interval.D1 and asked.hours is Hours.ALL:
+        raise BadQuestion(
+            "session: a 1d bar of all hours has no session to begin with: use regular or extended, or leave "
+            "session out for daily bars as providers tell them"
+        )
+    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
+    market = hours_of(instrument.exchange, instrument.asset_type)
+    if asked.cursor is not None:
+        at = read_cursor(asked.cursor, sealed)
+        span = Span(at.at, at.window.end)
+        return Reading(
+            Question(instrument.symbol, length, span, market, asked.hours, as_of, adjustment=at.adjustment),
+            at.window,
+            sealed,
+        )
+    window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
+    span = window
+    if length.stored is Interval.D1:
+        # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
+        span = Span(Interval.D1.floor(span.start), span.end)
+    return Reading(Question(instrument.symbol, length, span, market, asked.hours, as_of), window, sealed)
