@@ -74,6 +74,7 @@ class Reach:
     longest_span: int | None = None  # seconds one call may cover; None: any
     months_of: str | None = None  # time zone whose calendar months one call may not cross; None: it may
     today_in: str | None = None  # time zone of whose running day it tells no bars; None: it tells the newest
+    trades_alone: bool = False  # bars are made of trades alone: one whose price moves has a volume
     early_and_late: bool = True  # whether minutes before the open and after the close are among its bars
     premium: bool = False  # free keys are known to be refused
 

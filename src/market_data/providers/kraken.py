@@ -39,6 +39,7 @@ def _reach(interval: Interval) -> Reach:
         asset_types=_CRYPTO,
         adjustment=Adjustment.RAW,
         volume_scope=VolumeScope.VENUE,
+        trades_alone=True,
         delay=_SETTLED,
         depth=_SURE_ROWS * interval.seconds,
         longest_span=_SURE_ROWS * interval.seconds,
