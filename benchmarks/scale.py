@@ -10,7 +10,6 @@ level, the memory of the service, who uses the processors, and what waits.
 """
 
 import asyncio
-import statistics
 import string
 import sys
 import tempfile
@@ -56,11 +55,10 @@ def market(count: int) -> list[Instrument]:
     sizes = {tier: count * size // whole for tier, size in WHOLE.items()}
     sizes[Tier.T2] = count - sizes[Tier.T0] - sizes[Tier.T1]
     tiers = (tier for tier, size in sizes.items() for _ in range(size))
-    members = [
+    return [
         Instrument(name, "NASDAQ" if place % 2 else "NYSE", AssetType.EQUITY, tier)
         for place, (name, tier) in enumerate(zip(islice(names, count), tiers, strict=True))
     ]
-    return members
 
 
 async def warm(database: Database, members: list[Instrument], since: float) -> dict[str, float]:
@@ -106,7 +104,10 @@ async def measure(at: Stores, pids: dict[str, int], folder: Path, count: int, mi
         log = folder / "service.log"
         service, ready = await stack.enter_async_context(running(task, log))
         watch = Watch(ready.url, service, {"service": service, "simulator": simulator, **pids})
-        print(f"{count} symbols, {dict(Counter(one.tier.value for one in members))}; service: {service}", flush=True)
+        print(
+            f"{count} symbols, {dict(Counter(one.tier.value for one in members))}; service: {service}",
+            flush=True,
+        )
         warming = asyncio.create_task(warm(database, members, watch.since))
         samples = await watched(watch, database, ahead, minutes)
         if not warming.done():

@@ -68,7 +68,7 @@ async def running(task: Service | Market, log: Path) -> AsyncIterator[tuple[int,
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         if not line:
-            raise RuntimeError(f"{task} did not start: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"{task} did not start: see {log}")
         yield process.pid, msgspec.json.decode(line, type=Ready)
     finally:
         await stop(process)
@@ -118,4 +118,4 @@ def providers(base_urls: Mapping[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    uvloop.run(_until_told(msgspec.json.decode(sys.argv[1], type=Service | Market)))  # type: ignore[arg-type]
+    uvloop.run(_until_told(msgspec.json.decode(sys.argv[1], type=Service | Market)))

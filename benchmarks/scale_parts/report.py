@@ -40,7 +40,8 @@ class Line:
         jobs = " ".join(f"{self._rate(kind):.1f}" for kind in ("bars_1m", "eod", "quotes_l1"))
         ages = ", ".join(f"{p50:.1f}/{p99:.1f}" for _, p50, p99 in self.quotes.values())
         return (
-            f"{one.at / 60:4.0f} | {_share(one, 'T0', '1m')} / {_share(one, 'T1', '1m')} / {_share(one, 'T2', '1d')}"
+            f"{one.at / 60:4.0f} | {_share(one, 'T0', '1m')} / {_share(one, 'T1', '1m')}"
+            f" / {_share(one, 'T2', '1d')}"
             f" | {_whole(one.metric('ingestion_lag_seconds'))} | {one.rss:.0f}"
             f" | {' '.join(f'{cores[name]:.2f}' for name in GROUPS)} | {one.load:.1f} | {depth}"
             f" | {behind}, {_whole(one.metric('backfill_oldest_age_seconds', tier='T0'))} | {jobs} | {ages}"
@@ -69,7 +70,9 @@ def summary(samples: Sequence[Sample], firsts: Mapping[str, float], log_bytes: i
         rates = [one.metric("slo_gap_violation_rate", tier=tier, interval=interval) for one in after]
         told = [rate for rate in rates if rate is not None]
         mean, most = statistics.mean(told), max(told)
-        lines.append(f"violating {tier} {interval} after warm-up: mean {mean:.3%}, most {most:.3%} of {len(told)}")
+        lines.append(
+            f"violating {tier} {interval} after warm-up: mean {mean:.3%}, most {most:.3%} of {len(told)}"
+        )
     slope, _ = statistics.linear_regression([one.at / 60 for one in after], [one.rss for one in after])
     lines.append(
         f"RSS of the service: start {samples[0].rss:.0f}, warm {after[0].rss:.0f}, end {after[-1].rss:.0f}, "

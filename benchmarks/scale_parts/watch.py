@@ -1,4 +1,4 @@
-"""What is seen of a running service: its metrics, its memory, who uses the processors, what it has brought."""
+"""What is seen of a running service: metrics, memory, who uses the processors, what it has brought."""
 
 import os
 import re
