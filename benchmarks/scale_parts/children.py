@@ -26,6 +26,8 @@ from market_data.telemetry import logs
 from market_data.wiring import service
 
 START_SECONDS = 120.0
+SESSIONS_KEPT = 9000
+"""Of the simulator: to make the minutes of all symbols anew for each question would be most of the work."""
 
 
 class Service(msgspec.Struct, frozen=True, tag=True):
@@ -92,7 +94,8 @@ async def _serve(task: Service) -> None:
 
 async def _simulate(task: Market) -> None:
     plans = dict.fromkeys(discover(), Plan.UNLIMITED)
-    async with await start(SimulatorConfig(plans=plans), lambda: time.time() + task.ahead) as running:
+    config = SimulatorConfig(plans=plans, sessions_kept=SESSIONS_KEPT)
+    async with await start(config, lambda: time.time() + task.ahead) as running:
         _say(Ready(running.url, dict(running.base_urls)))
         await asyncio.Event().wait()
 
