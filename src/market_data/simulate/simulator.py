@@ -57,7 +57,10 @@ class Simulator:
             clock=clock,
             protocols=protocols,
             tape=Rack(
-                (RecordedTape(config.recorded, config.zone), GeneratedTape(config.seed, config.symbols))
+                (
+                    RecordedTape(config.recorded, config.zone),
+                    GeneratedTape(config.seed, config.symbols, config.sessions_kept),
+                )
             ),
             switchboard=Switchboard(config.seed, mutes(protocols), config.faults),
             plans={name: config.plans.get(name, Plan.FREE) for name in protocols},
