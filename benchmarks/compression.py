@@ -5,8 +5,8 @@
 The same bars three times on the same server: in the table of plain PostgreSQL, in TimescaleDB's chunks, and
 in such after its jobs have compressed what is older than 14 days. 252 sessions of 390 minutes; the rows come
 minute by minute, all symbols at once, each learned some seconds after its end, as they do when they are
-collected. The three take turns; times are medians in ms of warm rounds, and the gain is plain PostgreSQL's time
-over that of compressed chunks.
+collected. The three take turns; times are medians in ms of warm rounds, and the gain is plain PostgreSQL's
+time over that of compressed chunks.
 """
 
 import sys
@@ -93,7 +93,7 @@ async def measure(server: str) -> None:
     symbols = int(sys.argv[1]) if len(sys.argv) > 1 else SYMBOLS
     days, bars = sessions(SESSIONS), symbols * SESSIONS * MINUTES
     async with AsyncExitStack() as stack:
-        targets = []
+        targets: list[Database] = []
         for timescale in (False, True, True):
             progress(f"filling database {len(targets) + 1} of 3 with {bars:,} bars")
             targets.append(await stack.enter_async_context(database(server, timescale=timescale)))

@@ -45,7 +45,7 @@ async def _run(url: str, statement: str) -> None:
 
 
 async def in_turns(works: Sequence[Callable[[], Awaitable[object]]], rounds: int) -> list[float]:
-    """Milliseconds of each one's median round, after two that warm up; what else runs here meets all alike."""
+    """Milliseconds of the median round of each, after two that warm up; other load slows all alike."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds + 2):
         for work, of_it in zip(works, times, strict=True):
