@@ -2,12 +2,17 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
+import msgspec
+import pyarrow as arrow
 import pytest
+from pyarrow import parquet
 
 from market_data.calendar import hours_of
-from market_data.market.bar import Adjustment, Bars, VolumeScope
+from market_data.market.bar import Adjustment, Bars, KnownBar, VolumeScope
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import epoch
@@ -129,3 +134,54 @@ def test_data_that_were_never_made_are_not_made_by_looking_for_them(run: Run, tm
         ran = run(*words, DATABASE_URL="", DATA_DIR="here")
         assert ran.code == 4
         assert "market-data" in ran.err
+
+
+def _rows(kind: str, content: bytes) -> list[KnownBar]:
+    match kind:
+        case "json":
+            return msgspec.convert(json.loads(content)["bars"], list[KnownBar])
+        case "csv":
+            found = csv.DictReader(io.StringIO(content.decode(), ""))
+            return [msgspec.convert(one, KnownBar, strict=False) for one in found]
+        case "ndjson":
+            return [msgspec.json.decode(line, type=KnownBar) for line in content.splitlines()]
+        case "arrow":
+            return msgspec.convert(arrow.ipc.open_stream(content).read_all().to_pylist(), list[KnownBar])
+    return msgspec.convert(parquet.read_table(io.BytesIO(content)).to_pylist(), list[KnownBar])
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "ndjson", "arrow", "parquet"])
+async def test_bars_are_written_in_every_format_of_the_api(
+    run: Run, filled: None, tmp_path: Path, kind: str
+) -> None:
+    window = ("--start", "2024-07-03T13:30:00Z", "--end", "2024-07-03T13:55:00Z")
+    ran = run("bars", "AAPL", *window, "--format", kind, "--output", f"bars.{kind}")
+    assert (ran.code, ran.out) == (0, "")
+    assert "25 bars written" in ran.err
+    found = _rows(kind, (tmp_path / f"bars.{kind}").read_bytes())
+    assert [bar.close for bar in found] == [100.0 + i for i in range(25)]
+
+
+async def test_bars_of_other_lengths_are_built(run: Run, filled: None) -> None:
+    newest = run("bars", "AAPL", "--interval", "7m", "--limit", "2", "--json").json
+    assert [(bar["ts"], bar["close"], bar["status"]) for bar in newest] == [
+        ("2024-07-03T13:51:00Z", 127.0, "final"),
+        ("2024-07-03T13:58:00Z", 129.0, "partial"),
+    ]
+    day = run("bars", "AAPL", "--interval", "1d", "--session", "regular", "--json").json
+    assert [(bar["ts"], bar["volume"]) for bar in day] == [("2024-07-03T00:00:00Z", 300.0)]
+
+
+async def test_only_bars_of_the_session_are_shown(run: Run, filled: None) -> None:
+    window = ("--start", "2024-07-03T13:00:00Z", "--end", "2024-07-03T13:32:00Z", "--session", "regular")
+    assert [bar["close"] for bar in run("bars", "AAPL", *window, "--json").json] == [100.0, 101.0]
+
+
+async def test_days_of_all_hours_are_wrong_use(run: Run, filled: None) -> None:
+    ran = run("bars", "AAPL", "--interval", "1d", "--session", "all")
+    assert (ran.code, "regular or extended" in ran.err) == (2, True)
+
+
+async def test_a_file_that_cannot_be_written_is_said(run: Run, filled: None) -> None:
+    ran = run("bars", "AAPL", "--format", "csv", "--output", "no/folder/bars.csv")
+    assert (ran.code, "there is no folder no/folder" in ran.err) == (2, True)

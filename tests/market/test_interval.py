@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.market.capability import Capability
-from market_data.market.interval import Interval
+from market_data.market.interval import Interval, Length
 
 intervals = st.sampled_from(Interval)
 
@@ -45,3 +45,35 @@ def test_a_capability_knows_the_interval_of_its_bars() -> None:
         Capability.EOD: Interval.D1,
         Capability.QUOTES_L1: None,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "spelled"),
+    [
+        ("1m", 60, "1m"),
+        ("3m", 180, "3m"),
+        ("60m", 3600, "1h"),
+        ("90m", 5400, "90m"),
+        ("120m", 7200, "2h"),
+        ("23h", 82_800, "23h"),
+        ("1439m", 86_340, "1439m"),
+        ("1d", 86_400, "1d"),
+    ],
+)
+def test_a_length_is_read_and_spelled_in_the_largest_unit(text: str, seconds: int, spelled: str) -> None:
+    length = Length.read(text)
+    assert (length.seconds, str(length)) == (seconds, spelled)
+    assert Length.read(str(length)) == length
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m", "0m", "01m", "1440m", "24h", "2d", "1w", "-1m", "1.5h", "1M", "5s", "5"]
+)
+def test_what_is_no_length_is_told_what_would_be_right(text: str) -> None:
+    with pytest.raises(ValueError, match="such as 3m or 2h"):
+        Length.read(text)
+
+
+def test_minutes_and_days_are_stored_and_all_else_is_built() -> None:
+    stored = {one: Length.read(one.value).stored for one in Interval}
+    assert stored == {**dict.fromkeys(Interval), Interval.M1: Interval.M1, Interval.D1: Interval.D1}

@@ -8,6 +8,7 @@ from market_data.calendar import hours_of
 from market_data.market.bar import Times
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.session import Hours
 from market_data.market.span import Span, merge
 
 from .strategies import DAY, Window, moments, stretches, windows
@@ -138,3 +139,25 @@ def test_an_always_open_market_has_every_label(at: int, interval: Interval, coun
     assert ALWAYS.labels(span, interval).tolist() == labels.tolist()
     assert ALWAYS.last_labels(span.end, interval, count).tolist() == labels.tolist()
     assert ALWAYS.ends(labels, interval).tolist() == (labels + interval.seconds).tolist()
+
+
+@given(stretches(), st.integers(1, 1439).map(lambda minutes: 60 * minutes))
+def test_the_next_label_is_the_first_of_all_that_is_not_earlier(case: tuple[Window, Span], step: int) -> None:
+    chosen, span = case
+    labels = [at for one in chosen.sessions for at in range(one.start, one.end, step)]
+    later = [at for at in labels if at >= span.start]
+    found = NYSE.next_label(span.start, step)
+    assert found == later[0] if later else found is not None and found >= chosen.last
+
+
+def test_adjoined_sessions_reach_from_open_to_open() -> None:
+    around = NYSE.adjoined()
+    assert (around.opens == NYSE.opens).all()
+    assert (around.closes[:-1] == NYSE.opens[1:]).all()
+    assert hours_of("XNYS", AssetType.EQUITY).of(Hours.ALL).is_open(int(NYSE.closes[0]) + 3600)
+
+
+def test_hours_choose_their_sessions() -> None:
+    market = hours_of("XNYS", AssetType.EQUITY)
+    assert market.of(Hours.REGULAR) is market.regular
+    assert market.of(Hours.EXTENDED) is market.extended

@@ -16,14 +16,14 @@ pytestmark = pytest.mark.anyio
 
 COUNT = 200
 QUERY = f"SELECT {', '.join(COLUMNS)} FROM candles_intraday ORDER BY ts"  # noqa: S608 - names of ours
-SAID = [Saying(), Saying(provider="a very much longer name"), Saying(partial=True), Saying(provider="é")]
+SAYINGS = [Saying(), Saying(provider="a very much longer name"), Saying(partial=True), Saying(provider="é")]
 
 
 @pytest.fixture
-async def filled(database: Database) -> Database:
+async def mixed(database: Database) -> Database:
     """Bars of changing origin, in short runs and long ones."""
     for number in range(COUNT):
-        said = SAID[number % len(SAID)] if number < COUNT // 2 else SAID[number // 50 % len(SAID)]
+        said = SAYINGS[number % len(SAYINGS)] if number < COUNT // 2 else SAYINGS[number // 50 % len(SAYINGS)]
         await tell(database, [row(TEN + 60 * number, 100.0 + number)], said)
     return database
 
@@ -38,11 +38,11 @@ async def copied(database: Database, query: str = QUERY) -> bytes:
     return bytes(data)
 
 
-async def test_bars_are_read_in_whichever_pieces_they_come(filled: Database) -> None:
-    data = await copied(filled)
+async def test_bars_are_read_in_whichever_pieces_they_come(mixed: Database) -> None:
+    data = await copied(mixed)
     expected = [
         (one["ts"], one["close"], one["provider"], one["status"], one["as_of"])
-        for one in await filled.fetch(QUERY)
+        for one in await mixed.fetch(QUERY)
     ]
     assert len(expected) == COUNT
 
@@ -62,13 +62,13 @@ def _shown(bars: KnownBars) -> list[tuple[object, ...]]:
     return [(one.ts, one.close, one.provider, one.status.value, one.as_of) for one in bars.rows()]
 
 
-async def test_rows_of_anything_else_are_refused(filled: Database) -> None:
+async def test_rows_of_anything_else_are_refused(mixed: Database) -> None:
     wrong = QUERY.replace("revision", "revision::bigint")
     with pytest.raises(ValueError, match="no rows of bars"):
-        Reader().bars(await copied(filled, wrong))
+        Reader().bars(await copied(mixed, wrong))
     without = QUERY.replace("close", "NULL::float8 AS close")
     reader = Reader()
-    reader.bars(await copied(filled, without))
+    reader.bars(await copied(mixed, without))
     with pytest.raises(ValueError, match="no rows of bars"):
         reader.end()
 
@@ -80,8 +80,8 @@ async def test_no_rows_are_no_bars(database: Database) -> None:
     assert (len(bars), bars.rows()) == (0, [])
 
 
-async def test_data_that_are_cut_off_are_not_taken_for_all(filled: Database) -> None:
+async def test_data_that_are_cut_off_are_not_taken_for_all(mixed: Database) -> None:
     reader = Reader()
-    reader.bars((await copied(filled))[:-1])
+    reader.bars((await copied(mixed))[:-1])
     with pytest.raises(ValueError, match="where the data do"):
         reader.end()

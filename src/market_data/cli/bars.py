@@ -2,14 +2,16 @@
 
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, nullcontext
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from rich.table import Table
 
 from market_data.cli import stores
+from market_data.cli.files import whole
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format
@@ -70,7 +72,7 @@ def save(wanted: Wanted, form: Format, output: Path | None, *, demo: bool) -> No
     async def work(database: Database) -> int:
         question, count = await _question(database, wanted), 0
         writer = WRITERS[form](question.heading)
-        with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
+        with _opened(output) as file:
             file.write(writer.begin())
             async with aclosing(_blocks(database, wanted, question)) as blocks:
                 async for bars in blocks:
@@ -83,6 +85,15 @@ def save(wanted: Wanted, form: Format, output: Path | None, *, demo: bool) -> No
     count = stores.run(work, demo=demo)
     if output is not None:
         say(f"{count} bars written to {output}")
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    with whole(output) as part, part.open("wb") as file:
+        yield file
 
 
 async def _blocks(database: Database, wanted: Wanted, question: Reading) -> AsyncGenerator[KnownBars, None]:

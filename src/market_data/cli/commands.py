@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from market_data import __version__
-from market_data.cli.options import AsJson, OfDemo
+from market_data.cli.copy_commands import copies
+from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
@@ -31,6 +32,7 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
     + ". Settings: environment, CONFIG_DIR and .env; see docs/configuration.md.",
 )
 app.add_typer(universe, name="universe")
+app.add_typer(copies)
 
 backfill = typer.Typer(
     no_args_is_help=True,
@@ -38,11 +40,6 @@ backfill = typer.Typer(
 )
 app.add_typer(backfill, name="backfill")
 
-AnyLength = Annotated[str, typer.Option(help="1m, 1d, or any number of minutes or hours: 3m, 2h.")]
-AnySession = Annotated[
-    Literal["regular", "extended", "all"] | None,
-    typer.Option(help="Bars of which hours; else all, and days as providers tell them."),
-]
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),

@@ -23,6 +23,16 @@ def settings_of(*, demo: bool) -> Settings:
     return configuration.settings
 
 
+def check_made(settings: Settings, *, demo: bool) -> None:
+    """BadQuestion (404) where there is no database yet, and none is named."""
+    if settings.database_url is None and not (settings.data_dir / "postgres" / "PG_VERSION").exists():
+        raise BadQuestion(
+            f"there are no data in {settings.data_dir} yet: `market-data {'demo' if demo else 'serve'}` "
+            "collects some" + ("" if demo else "; the data of `market-data demo` are shown with --demo"),
+            status=404,
+        )
+
+
 def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: bool = False) -> _T:
     """Run `work` on the migrated database; an embedded one that does not run is started for as long.
 
@@ -30,13 +40,8 @@ def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: 
     made now either: BadQuestion (404) says so.
     """
     settings = settings_of(demo=demo)
-    folder = settings.data_dir / "postgres"
-    if settings.database_url is None and not make and not (folder / "PG_VERSION").exists():
-        raise BadQuestion(
-            f"there are no data in {settings.data_dir} yet: `market-data {'demo' if demo else 'serve'}` "
-            "collects some" + ("" if demo else "; the data of `market-data demo` are shown with --demo"),
-            status=404,
-        )
+    if not make:
+        check_made(settings, demo=demo)
 
     async def whole() -> _T:
         async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:

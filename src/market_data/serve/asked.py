@@ -12,7 +12,7 @@ from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.formats import Format, Heading
 from market_data.market.instrument import Instrument
-from market_data.market.interval import Interval
+from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
@@ -104,6 +104,15 @@ Asking = NamedDependency[SkipValidation[Asked]]
 """The type of a handler's `asked` argument."""
 
 
+def check_session(length: Length, hours: Hours | None) -> None:
+    """BadQuestion where bars of this length cannot be of these hours."""
+    if length.stored is Interval.D1 and hours is Hours.ALL:
+        raise BadQuestion(
+            "session: a 1d bar of all hours has no session to begin with: use regular or extended, or leave "
+            "session out for daily bars as providers tell them"
+        )
+
+
 def reading(
     asked: Asked,
     instrument: Instrument,
@@ -114,11 +123,7 @@ def reading(
 ) -> Reading:
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
-    if length.stored is Interval.D1 and asked.hours is Hours.ALL:
-        raise BadQuestion(
-            "session: a 1d bar of all hours has no session to begin with: use regular or extended, or leave "
-            "session out for daily bars as providers tell them"
-        )
+    check_session(length, asked.hours)
     sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
     market = hours_of(instrument.exchange, instrument.asset_type)
     if asked.cursor is not None:

@@ -39,11 +39,12 @@ class Table(Enum):
         table, key, same = self.value
         return sql(name, table=table, key=key, same=same, since=since)
 
-    def reading(self, name: str, *, start: str, end: str) -> str:
-        """The named query that reads the bars between two bounds, as they are named in it."""
+    def reading(self, name: str, *, within: str = "") -> str:
+        """The named query that reads bars; `within` is a further condition on them."""
         table, key, _ = self.value
         order = key.removeprefix("symbol, interval, ")
-        return sql(name, known=sql("bars_as_known"), table=table, order=order, start=start, end=end)
+        sorted_ = "" if within else f"ORDER BY {order}"
+        return sql(name, known=sql("bars_as_known"), table=table, order=order, sorted=sorted_, within=within)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:

@@ -16,6 +16,11 @@ from market_data.store.connect import Database
 from market_data.store.copied import Reader
 from market_data.store.outflow import blocks
 
+AHEAD_SECONDS = 7 * 86_400
+"""How far after the last bar a minute is looked for which says that no earlier one has to come."""
+
+_WITHIN = "AND ts >= session.opens AND ts < session.closes"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -83,7 +88,7 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
         sessions = [moment(one.start) for one in found], [moment(one.end) for one in found]
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
-    query = table.reading("bars_stored", start="$4", end="$5")
+    query = table.reading("bars_stored")
     return query, *series, *bounds, question.adjustment, question.limit, *sessions
 
 
@@ -106,12 +111,11 @@ def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | 
     )
     as_of = question.as_of
     return (
-        Table.INTRADAY.reading(
-            "bars_built", start="greatest(session.opens, $4)", end="least(session.closes, $5)"
-        ),
+        Table.INTRADAY.reading("bars_built", within=_WITHIN),
         *(question.symbol, Interval.M1.value, as_of, moment(span.start), moment(span.end), question.limit),
         *(timedelta(seconds=length.seconds), opens, closes, due, days if length.stored else None),
         min(as_of, moment(now)) if as_of else moment(now),
+        moment(span.end + AHEAD_SECONDS),
     )
 
 

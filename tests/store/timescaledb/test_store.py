@@ -6,6 +6,7 @@ from ..test_bars_history import *  # type: ignore[assignment]  # its constants a
 from ..test_bars_read import *
 from ..test_bars_rejected import *
 from ..test_bars_write import *
+from ..test_copied import *
 from ..test_cursor import *
 from ..test_quotes import *
 from ..test_read_built import *

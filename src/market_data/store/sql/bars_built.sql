@@ -1,15 +1,15 @@
 -- Bars of length $7 built from 1m bars that open in [$4, $5), oldest first, at most $6; anchored at the opens $8 of
 -- sessions and cut off at their closes $9; named by their labels $11, else by when they open.
 -- One is partial while its time is not over at $12, or a minute of it may still be told: minutes are known until the
--- newest final one, or until the source was asked; after $10 of a session none has to come.
+-- newest final one before $13, or until the source was asked; after $10 of a session none has to come.
 -- The sessions have an order, so that a few bars are found without building all.
 WITH told AS MATERIALIZED (
     SELECT greatest(
         (SELECT max(ts) + interval '1 minute' FROM {table}
-         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND status <> 'partial'
+         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $13 AND status <> 'partial'
            AND ($3::timestamptz IS NULL OR as_of <= $3)),
         (SELECT max(ts) + interval '1 minute' FROM candle_revisions
-         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND status <> 'partial'
+         WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $13 AND status <> 'partial'
            AND as_of <= $3 AND superseded_at > $3),
         (SELECT max(through) FROM ingestion_cursor
          WHERE symbol = $1 AND interval = $2 AND ($3::timestamptz IS NULL OR asked_at <= $3))

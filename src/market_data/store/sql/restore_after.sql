@@ -1,0 +1,2 @@
+-- The restore is over: TimescaleDB works again.
+SELECT timescaledb_post_restore();
