@@ -275,8 +275,6 @@ DECLARE
     built text;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-        -- a year of a symbol may be decompressed at once
-        PERFORM set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true);
         FOR built IN
             SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
             FROM timescaledb_information.continuous_aggregates
