@@ -16,7 +16,6 @@ from market_data.store.connect import Database
 from market_data.store.copied import Reader
 from market_data.store.outflow import blocks
 
-
 AHEAD_SECONDS = 7 * 86_400
 """How far after the last bar a minute is looked for which says that no earlier one has to come."""
 
