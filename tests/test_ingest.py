@@ -138,7 +138,7 @@ async def test_the_same_again_is_neither_written_nor_published(way: Way) -> None
 
 async def test_of_an_answer_only_what_changed_is_published(way: Way) -> None:
     await way.ingest(delivery(minutes(10), OPEN + 600))
-    changed = [row(OPEN + 60, 7.0), *minutes(12)[2:]]
+    changed = [row(OPEN + 60, 107.0), *minutes(12)[2:]]
     await way.ingest(delivery(changed, OPEN + 720, Span(OPEN, OPEN + 720)))
     assert [(int(one.bar), _revision(one)) for one in (await way.published())[10:]] == [
         (OPEN + 60, 1),

@@ -95,6 +95,39 @@ def test_without_limits_one_call_is_enough() -> None:
     assert reach().pieces(span) == [span]
 
 
+def told(reach: Reach, capability: Capability, start: str, end: str, now: str) -> Span | None:
+    at = datetime.fromisoformat(now).timestamp()
+    return reach.told(Query(capability, "AAPL", AssetType.EQUITY, between(start, end), at))
+
+
+@pytest.mark.parametrize(
+    ("capability", "now", "expected"),
+    [
+        # it is the evening of 2 July in New York until 04:00 UTC of the third
+        (Capability.BARS_1M, "2026-07-03T03:59Z", between("2026-06-30T13:30Z", "2026-07-02T04:00Z")),
+        (Capability.BARS_1M, "2026-07-03T04:00Z", between("2026-06-30T13:30Z", "2026-07-03T04:00Z")),
+        (Capability.EOD, "2026-07-03T03:59Z", between("2026-06-30T13:30Z", "2026-07-02T00:00Z")),
+        (Capability.EOD, "2026-07-03T04:00Z", between("2026-06-30T13:30Z", "2026-07-03T00:00Z")),
+        (Capability.BARS_1M, "2026-06-30T20:00Z", None),
+        (Capability.QUOTES_L1, "2026-07-03T03:59Z", between("2026-06-30T13:30Z", "2026-07-03T20:00Z")),
+    ],
+)
+def test_who_tells_nothing_of_the_running_day_is_asked_for_the_days_before(
+    capability: Capability, now: str, expected: Span | None
+) -> None:
+    without_today = Reach("aggs", frozenset({AssetType.EQUITY}), today_in="America/New_York")
+    assert told(without_today, capability, "2026-06-30T13:30Z", "2026-07-03T20:00Z", now) == expected
+
+
+def test_who_does_not_reach_back_to_all_of_it_is_asked_for_the_rest() -> None:
+    shallow = Reach("ohlc", frozenset({AssetType.EQUITY}), depth=3600)
+    window = ("2026-07-03T10:00Z", "2026-07-03T12:00Z")
+    assert told(shallow, Capability.BARS_1M, *window, "2026-07-03T10:30Z") == between(*window)
+    rest = told(shallow, Capability.BARS_1M, *window, "2026-07-03T12:00:00.5Z")
+    assert rest == between("2026-07-03T11:00:01Z", "2026-07-03T12:00Z")
+    assert told(shallow, Capability.BARS_1M, *window, "2026-07-03T13:00Z") is None
+
+
 @pytest.mark.parametrize(
     ("status", "fault"),
     [

@@ -136,6 +136,28 @@ async def test_a_turn_that_a_tier_leaves_goes_to_the_others(queue: Queue) -> Non
     assert symbols(await queue.claim(7)) == ["T0.0", *(f"T1.{number}" for number in range(6))]
 
 
+async def test_a_first_load_of_days_keeps_neither_minutes_nor_quotes_waiting(queue: Queue) -> None:
+    await queue.emit([job(f"D{number}", capability=Capability.EOD) for number in range(200)])
+    await queue.emit([job(f"M{number}") for number in range(200)])
+    await queue.emit([job(f"Q{number}", capability=Capability.QUOTES_L1) for number in range(3)])
+    kinds = [one.job.capability for one in await queue.claim(21)]
+    assert kinds.count(Capability.QUOTES_L1) == 3
+    assert kinds.count(Capability.EOD) >= 1, "nor do these starve"
+    assert kinds.count(Capability.BARS_1M) >= 15 - 4
+    later = [one.job.capability for _ in range(60) for one in await queue.claim(1)]
+    assert 5 <= later.count(Capability.EOD) <= 8, "a sixth of the turns of T0"
+    assert set(later) == {Capability.EOD, Capability.BARS_1M}, (
+        "a turn that quotes leave is for the tier's others"
+    )
+
+
+async def test_a_turn_that_a_lane_leaves_goes_to_its_own_tier(queue: Queue) -> None:
+    days = [job(f"T1.{number}", tier=Tier.T1, capability=Capability.EOD) for number in range(20)]
+    await queue.emit([*days, *jobs(20, Tier.T0)])
+    of_tiers = [symbol[:2] for symbol in symbols(await queue.claim(7))]
+    assert of_tiers == ["T0"] * 4 + ["T1"] * 2 + ["T0"]
+
+
 async def test_depth_counts_what_waits_and_what_runs(queue: Queue) -> None:
     assert await queue.depth() == {Tier.T0: 0, Tier.T1: 0, Tier.T2: 0}
     await queue.emit([*jobs(3), *jobs(2, Tier.T2)])

@@ -10,12 +10,13 @@ BEGIN;
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
 SET LOCAL client_min_messages = warning;
 
+-- An extension belongs to one database: created as the superuser in another one, it is not in this. The owner may.
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-        RAISE EXCEPTION 'this database has no TimescaleDB'
-            USING HINT = 'Let a superuser run CREATE EXTENSION timescaledb, or leave it at the core migration.';
-    END IF;
+    CREATE EXTENSION IF NOT EXISTS timescaledb;
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported THEN
+    RAISE EXCEPTION 'this database has no TimescaleDB: %', SQLERRM
+        USING HINT = 'Let a superuser run CREATE EXTENSION timescaledb in it, or leave it at the core migration.';
 END
 $$;
 

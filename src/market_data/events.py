@@ -27,6 +27,19 @@ class BarsWritten:
     changed: int
     rejected: int
     milliseconds: float
+    reasons: tuple[tuple[str, int], ...] = ()  # why bars were rejected, and how many of them
+
+
+@dataclass(frozen=True, slots=True)
+class BarsDoubted:
+    """Bars of an answer were strange; `outcome` says what became of them (see `market.doubt`)."""
+
+    symbol: str
+    interval: str
+    source: str
+    doubt: str
+    outcome: str
+    bars: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +182,7 @@ class LoopFailed:
 Event = (
     ProviderAsked
     | BarsWritten
+    | BarsDoubted
     | JobFinished
     | JobDropped
     | Swept

@@ -12,6 +12,7 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.route.router import Answered, Router
+from market_data.witness import Witnesses
 
 CAPABILITIES = {one.interval: one for one in (Capability.BARS_1M, Capability.EOD) if one.interval is not None}
 """What answers questions for bars of an interval."""
@@ -40,6 +41,7 @@ class Gather:
         self._ingest = ingest
         self._clock = clock
         self._look = look
+        self._witnesses = Witnesses(router, clock)
 
     async def bars(
         self,
@@ -71,7 +73,7 @@ class Gather:
             Delivery(
                 symbol=query.symbol,
                 interval=interval,
-                span=query.span,
+                span=answered.span,
                 hours=hours_of(exchange, query.asset_type),
                 provider=answered.provider,
                 reach=answered.reach,
@@ -79,7 +81,8 @@ class Gather:
                 asked_at=answered.asked_at,
                 rows=rows or self.router.settings.live_batch_size,
                 restates=restates,
-            )
+            ),
+            lambda spans: self._witnesses.ask(query, answered.provider, spans, deadline),
         )
         # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name
         if taken.completeness is not None and len(answered.answer):

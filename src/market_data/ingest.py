@@ -1,12 +1,17 @@
 """The one way in for bars: judge, write, publish."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, perf_counter
+from typing import TypeVar
 
 import numpy as np
 
+from market_data import believe
+from market_data.believe import Ask, Believer
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
 from market_data.market.bar import Bars, Mask, Times
@@ -31,6 +36,8 @@ OUTAGE_SECONDS = 300.0
 AGAIN_SECONDS = 1.0
 """How often it is tried meanwhile."""
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -54,11 +61,12 @@ class Ingested:
 
     changed: int  # bars that are new or changed
     rejected: int
+    held: int  # bars that are doubted, and waited for
     completeness: float | None  # None: the calendar expected none
 
 
 class Ingest:
-    """Takes deliveries in: each is judged, written in one transaction with its cursor, then published."""
+    """Takes deliveries in: each is judged, believed or not, written with its cursor, then published."""
 
     def __init__(
         self, database: Database, publish: Publisher, tell: Tell, clock: Callable[[], float]
@@ -67,41 +75,33 @@ class Ingest:
         self._publish = publish
         self._tell = tell
         self._clock = clock
+        self._believe = Believer(database, tell)
 
-    async def __call__(self, delivery: Delivery) -> Ingested:
-        """Take one delivery in.
+    async def __call__(self, delivery: Delivery, ask: Ask | None = None) -> Ingested:
+        """Take one delivery in; `ask` is asked what others tell where something in it is strange.
 
         While the database is out it waits, OUTAGE_SECONDS at most. Raises StoreUnavailable if it could not be
         written: then nothing is. What could not be published is published later, by whoever writes the series
         next, or repairs.
         """
         now = self._clock()
-        verdict = _judged(delivery, now)
-        final_before = _final_before(delivery)
+        believed = await _patiently(lambda: self._believe(_told(delivery, now), ask))
+        verdict = believed.verdict
+        final_before = min((_final_before(delivery), *believed.held[:1]))
         changed = 0
         for told in _writes(delivery, verdict, final_before, now):
             started = perf_counter()
-            change = await self._kept(told)
-            self._told(delivery, told, change, (perf_counter() - started) * 1000)
+            change = await _patiently(partial(write.keep, self._database, told))
+            self._say(delivery, told, change, (perf_counter() - started) * 1000)
             try:
                 await self._publish(Series(delivery.symbol, delivery.interval), change)
             except StoreUnavailable as error:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
-        return Ingested(changed, len(verdict.rejected), _completeness(delivery, verdict.good, final_before))
+        share = _completeness(delivery, verdict.good, final_before)
+        return Ingested(changed, len(verdict.rejected), len(believed.held), share)
 
-    async def _kept(self, told: Told) -> Change:
-        """Write, as soon as the database is there: what a provider gave is not asked for again."""
-        until = monotonic() + OUTAGE_SECONDS
-        while True:
-            try:
-                return await write.keep(self._database, told)
-            except StoreUnavailable:
-                if monotonic() >= until:
-                    raise
-                await asyncio.sleep(AGAIN_SECONDS)
-
-    def _told(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
+    def _say(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""
         self._tell(
             BarsWritten(
@@ -112,6 +112,7 @@ class Ingest:
                 changed=len(change),
                 rejected=len(told.rejected),
                 milliseconds=elapsed,
+                reasons=tuple(sorted(Counter(one.reason.value for one in told.rejected).items())),
             )
         )
 
@@ -144,6 +145,31 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
             ),
             restates=delivery.restates,
         )
+
+
+async def _patiently(call: Callable[[], Awaitable[_T]]) -> _T:
+    """Do something as soon as the database is there: what a provider gave is not asked for again."""
+    until = monotonic() + OUTAGE_SECONDS
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable:
+            if monotonic() >= until:
+                raise
+            await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _told(delivery: Delivery, now: float) -> believe.Told:
+    return believe.Told(
+        symbol=delivery.symbol,
+        interval=delivery.interval,
+        provider=delivery.provider,
+        reach=delivery.reach,
+        hours=delivery.hours,
+        verdict=_judged(delivery, now),
+        now=now,
+        anew=delivery.restates,
+    )
 
 
 def _judged(delivery: Delivery, now: float) -> Verdict:

@@ -4,9 +4,10 @@ A provider never opens a socket. `request` says what to send for a question, `pa
 the transport, budgets, retries, health and redaction are everybody's and live elsewhere.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -18,6 +19,7 @@ from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Una
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 
 LARGEST_RETRY_AFTER = 86_400.0
@@ -71,7 +73,22 @@ class Reach:
     depth: int | None = None  # seconds back from now that it can still answer; None: all of history
     longest_span: int | None = None  # seconds one call may cover; None: any
     months_of: str | None = None  # time zone whose calendar months one call may not cross; None: it may
+    today_in: str | None = None  # time zone of whose running day it tells no bars; None: it tells the newest
+    trades_alone: bool = False  # bars are made of trades alone: one whose price moves has a volume
+    early_and_late: bool = True  # whether minutes before the open and after the close are among its bars
     premium: bool = False  # free keys are known to be refused
+
+    def told(self, query: Query) -> Span | None:
+        """What of the question's span it has bars of at this moment; None: of nothing."""
+        span, interval = query.span, query.capability.interval
+        if interval is None:
+            return span
+        start, end = span.start, span.end
+        if self.depth is not None:
+            start = max(start, math.ceil(query.now - self.depth))
+        if self.today_in is not None:
+            end = min(end, _today(query.now, ZoneInfo(self.today_in), interval))
+        return Span(start, end) if start < end else None
 
     def pieces(self, span: Span) -> list[Span]:
         """`span` cut so that one call can answer each piece, oldest first."""
@@ -219,6 +236,14 @@ def _http_date(text: str) -> float | None:
     except ValueError:
         return None
     return date.timestamp() if date.tzinfo else None
+
+
+def _today(now: float, zone: ZoneInfo, interval: Interval) -> int:
+    """The label of the first bar of the day that is running in `zone`."""
+    midnight = moment(now).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if interval is Interval.D1:  # labelled 00:00 UTC of its date
+        midnight = midnight.replace(tzinfo=UTC)
+    return int(midnight.timestamp())
 
 
 def _months(span: Span, zone: ZoneInfo) -> list[Span]:

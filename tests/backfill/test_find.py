@@ -6,11 +6,12 @@ from datetime import date
 
 import pytest
 
+from market_data.backfill import find as find_module
 from market_data.backfill.find import Finder, expected
-from market_data.events import Event
+from market_data.events import BackfillsQueued, Event
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
-from market_data.market.span import Span
+from market_data.market.span import Span, moment
 from market_data.settings import InForce, read
 from market_data.store import ledger, universe
 from market_data.store.connect import Database, open_database
@@ -123,6 +124,64 @@ async def test_two_replicas_that_scan_at_once_queue_nothing_twice(postgres_url: 
     for jobs in unfinished.values():
         spans = sorted(one.span for one in jobs)
         assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+
+
+BARS = """
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider)
+SELECT symbol, '1m', minute, 1, 1, 1, 1, 1, 'yahoo'
+FROM symbol_universe, generate_series($1::timestamptz, $2::timestamptz, interval '1 minute') AS minute
+"""
+
+
+async def test_what_a_tier_was_not_to_be_asked_for_yet_is_no_gap(database: Database) -> None:
+    members = [Instrument(f"X{tier}", "NYSE", AssetType.EQUITY, tier) for tier in (Tier.T0, Tier.T1)]
+    await universe.put(database, members)
+    opened = at("2024-07-01 13:30")
+    await database.run(BARS, moment(opened), moment(at("2024-07-01 14:59")))
+
+    async def queued(now: int) -> list[str]:
+        settings = {"CADENCE_T1": "bars_1m=300", "EOD_TIERS": "none"}
+        await finder(database, now + 0.0, [], **settings).scan()
+        rows = await database.fetch(
+            "SELECT DISTINCT symbol FROM backfill_jobs WHERE start_ts >= $1 ORDER BY 1", moment(opened)
+        )
+        return [row["symbol"] for row in rows]
+
+    assert await queued(at("2024-07-01 15:02")) == []
+    assert await queued(at("2024-07-01 15:03")) == ["XT0"], "its minute of 15:00 was to be asked for"
+    assert await queued(at("2024-07-01 15:06")) == ["XT0"]
+    assert await queued(at("2024-07-01 15:07")) == ["XT0", "XT1"]
+
+
+DAYS = """
+INSERT INTO candles_daily (symbol, ts, open, high, low, close, volume, provider, adjustment)
+SELECT symbol, day, 1, 1, 1, 1, 1, 'yahoo', adjustment
+FROM symbol_universe, unnest($1::timestamptz[]) AS day, unnest(ARRAY['raw', 'split']) AS adjustment
+"""
+
+
+async def test_days_that_are_missing_are_queued_for_each_series_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find_module, "SERIES_AT_ONCE", 2)
+    symbols = [Instrument(f"X{letter}", "NYSE", AssetType.EQUITY, Tier.T2) for letter in "ABCDE"]
+    await universe.put(database, symbols)
+    now = at("2024-07-01 15:00")
+    back = Span(now - 120 * 86_400, now)
+    days = [one.start for one in expected(symbols[0], Interval.D1, back, now)]
+    await database.run(DAYS, [moment(one) for one in days])
+    assert await finder(database, now + 0.0, []).scan() == 0
+    await database.run("DELETE FROM candles_daily WHERE symbol <> 'XA' AND ts = $1", moment(days[-3]))
+    await database.run("DELETE FROM candles_daily WHERE symbol = 'XB' AND ts = $1", moment(days[-30]))
+    events: list[Event] = []
+    assert await finder(database, now + 0.0, events).scan() == 4
+    assert await finder(database, now + 0.0, []).scan() == 0
+    jobs = await ledger.unfinished(database, [one.symbol for one in symbols], Interval.D1)
+    assert {symbol: [one.span for one in found] for symbol, found in jobs.items()} == {
+        "XB": [Span(days[-30], days[-3] + 86_400)],
+        **{f"X{letter}": [Span(days[-3], days[-3] + 86_400)] for letter in "CDE"},
+    }
+    assert sum(one.count for one in events if isinstance(one, BackfillsQueued)) == 4
 
 
 async def test_a_backfill_is_claimed_by_one_of_many_workers(postgres_url: str) -> None:

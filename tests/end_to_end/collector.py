@@ -12,13 +12,16 @@ from market_data.events import Event
 from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.bar import Row
+from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+from market_data.provider import Query
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.queue import Queue
 from market_data.route.budget import Budget
+from market_data.route.roster import Roster
 from market_data.settings import InForce, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
@@ -57,6 +60,8 @@ class Collector:
     sweeper: Sweeper
     queue: Queue
     fetcher: Fetcher
+    roster: Roster
+    probe: Query
     clock: Hand
     events: list[Event] = field(default_factory=list)
 
@@ -72,6 +77,11 @@ class Collector:
                     said += nobody.answers
                 await self.queue.done(claimed)
         return said
+
+    def resting_until(self) -> float:
+        """When nobody rests any more who was asked for it; now, if nobody does."""
+        cordons = (one.cordon(self.probe, self.clock()) for one in self.roster.standings.values())
+        return max((one.until for one in cordons if one is not None), default=self.clock())
 
     async def stored(self, symbol: str) -> list[Row]:
         """Every final bar of a symbol in the table."""
@@ -116,6 +126,7 @@ async def collecting(
                 f"{prefix}_API_KEY": "hunter2",
                 f"{prefix}_SECRET": "a-secret",
                 f"{prefix}_LIMITS": "1000/1",
+                "PROVIDERS_DISABLED": ",".join(one for one in discover() if one != provider),
             },
             dotenv=None,
         )
@@ -149,6 +160,8 @@ async def collecting(
                 tell=events.append,
                 clock=clock,
             ),
+            roster=router.roster,
+            probe=router.roster.probe(Capability.BARS_1M, instrument.asset_type),
             clock=clock,
             events=events,
         )

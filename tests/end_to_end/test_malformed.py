@@ -1,16 +1,19 @@
 """Whatever a provider answers: the fault is named, no bad bar is stored, and the next cycle goes on."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from market_data.calendar import hours_of
 from market_data.market.bar import Row
+from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.span import Span, epoch
 from market_data.providers import discover
 from market_data.simulate import FAULTS, Fault, Switched
+from market_data.simulate import discover as protocols
 from market_data.store.connect import Database
+from simulate.voices import discover as voices
 
 from .collector import CALL_SECONDS, Collector, collecting
 
@@ -18,21 +21,15 @@ pytestmark = pytest.mark.anyio
 
 AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
 BITCOIN = Instrument("BTC-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
-INSTRUMENTS = dict.fromkeys(
-    ("binance", "coinbase"), BITCOIN
-)  # they have no stocks; the others are asked for AAPL
-MINUTES_AFTER_OPEN = datetime(2024, 7, 2, 13, 33, 30, tzinfo=UTC)
+VOICES = voices()
+MINUTES_AFTER = {
+    AAPL: datetime(2024, 7, 2, 13, 33, 30, tzinfo=UTC),
+    BITCOIN: datetime(2024, 7, 2, 0, 3, 30, tzinfo=UTC),  # its sessions are the days of UTC
+}
 """The first bar of a session is among the newest: a fault strikes only that one."""
 EVENING = datetime(2024, 7, 2, 21, 30, 30, tzinfo=UTC)
-WEEK = 7 * 86_400
-
-MINUTES_AFTER_MIDNIGHT = datetime(2024, 7, 2, 0, 3, 30, tzinfo=UTC)
-"""The same of crypto, whose sessions are the days of UTC."""
-BEGINS = {
-    "alphavantage": EVENING,  # it tells a day's minutes after the day; the others at once
-    **dict.fromkeys(INSTRUMENTS, MINUTES_AFTER_MIDNIGHT),
-}
-STEPS = {"alphavantage": timedelta(days=1)}
+DAY = 86_400
+WEEK = 7 * DAY
 
 CODES = {
     Fault.LATENCY: "unavailable",
@@ -49,13 +46,7 @@ CODES = {
     Fault.WRONG_SYMBOL: "malformed",
     Fault.NAN: "malformed",
 }
-"""What the fault amounts to, where the whole answer is refused."""
-CODES_AT = {
-    ("yahoo", Fault.MAINTENANCE): "unavailable",  # it is known to say so
-    ("alphavantage", Fault.NO_DATA): "unavailable",  # an empty object: it has no words for "none"
-    ("alphavantage", Fault.NAN): "",  # its numbers are texts: the rows are read, and judged
-    ("binance", Fault.NAN): "",  # so are its
-}
+"""What the fault amounts to, where the whole answer is refused; some providers' voices say otherwise."""
 REASONS = {
     Fault.NAN: "not_finite",
     Fault.NEGATIVE: "not_positive",
@@ -69,9 +60,9 @@ VALUES = {Fault.LATENCY: 2000 * CALL_SECONDS}  # in ms: twice as long as is wait
 
 CASES = [
     (provider, fault)
-    for provider in sorted(discover())
-    for fault, line in FAULTS.items()
-    if provider not in line.not_at
+    for provider in VOICES
+    for fault in FAULTS
+    if fault not in protocols()[provider].facts.mute
 ]
 
 
@@ -90,29 +81,34 @@ def test_every_fault_of_the_simulator_is_expected_to_do_something() -> None:
 async def test_a_fault_is_named_stores_nothing_wrong_and_is_over_when_it_is_over(
     provider: str, fault: Fault, database: Database, redis_url: str
 ) -> None:
-    begin = epoch(BEGINS.get(provider, MINUTES_AFTER_OPEN))
-    step = STEPS.get(provider, timedelta(seconds=200)).total_seconds()
-    instrument = INSTRUMENTS.get(provider, AAPL)
-    async with collecting(provider, instrument, database, redis_url, float(begin)) as collector:
+    instrument = BITCOIN if VOICES[provider].asset_type is AssetType.CRYPTO else AAPL
+    begin = EVENING if _late(provider) else MINUTES_AFTER[instrument]
+    step = DAY if _late(provider) else 200
+    async with collecting(provider, instrument, database, redis_url, float(epoch(begin))) as collector:
         assert await collector.cycle() == []
         before = await _sound(collector, provider, instrument)
 
         collector.simulator.switchboard.switch_on(Switched(provider, fault, value=VALUES.get(fault)))
         collector.clock.now += step
         said = {one.provider: one.code for one in await collector.cycle()}
-        code = CODES_AT.get((provider, fault), CODES.get(fault, ""))
+        code = VOICES[provider].codes.get(fault, CODES.get(fault, ""))
         assert said.get(provider, "") == code
         if fault not in PLAUSIBLE:
             await _sound(collector, provider, instrument)
         assert await collector.rejected() == ({REASONS[fault]} if fault in REASONS and not code else set())
 
         collector.simulator.switchboard.switch_off()
-        collector.clock.now += step
+        collector.clock.now = max(collector.clock.now + step, collector.resting_until())
         assert await collector.cycle() == []
         after = await _sound(collector, provider, instrument, trusting=fault not in PLAUSIBLE)
         assert len(after) > len(before)
-        if provider != "alphavantage":  # whose step is a day: longer than what a sweep asks for again
+        if not _late(provider):  # whose step is longer than what a sweep asks for again
             assert _complete(collector, instrument, after)
+
+
+def _late(provider: str) -> bool:
+    """Whether it tells a day's minutes after the day; the others do at once."""
+    return discover()[provider].facts.reach[Capability.BARS_1M].delay >= DAY
 
 
 async def _sound(
@@ -133,9 +129,10 @@ async def _sound(
 
 
 def _complete(collector: Collector, instrument: Instrument, stored: list[Row]) -> bool:
-    """Whether every minute of the running session that is settled is stored."""
+    """Whether every minute of the newest session that is settled is stored."""
     now = int(collector.clock())
-    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_at(now)
+    session = hours_of(instrument.exchange, instrument.asset_type).regular.session_before(now)
     assert session is not None
-    settled = {ts for ts in collector.truth(instrument.symbol, Span(session.start, now)) if ts + 120 <= now}
+    minutes = collector.truth(instrument.symbol, Span(session.start, min(session.end, now)))
+    settled = {ts for ts in minutes if ts + 120 <= now}
     return settled <= {row[0] for row in stored}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from market_data.calendar import hours_of
 from market_data.collect.fetch import Fetcher
 from market_data.collect.quote import Quoter
 from market_data.collect.sweep import Sweeper
@@ -17,6 +18,7 @@ from market_data.errors import NoProvider
 from market_data.gather import Gather
 from market_data.ingest import Ingest
 from market_data.market.bar import BarStatus, Row
+from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
@@ -37,7 +39,6 @@ from stored import window
 
 FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
 COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
-INSTRUMENTS = dict.fromkeys(("binance", "coinbase"), COIN)  # they have no funds; the rows are the same
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "mplfinance" / "SP500_NOV2019_IDay.csv"
 """The S&P 500 minute by minute, 5 to 8 November 2019, the closing minute of three days included."""
 FIRST = datetime(2019, 11, 5, 14, 31, 30, tzinfo=UTC)
@@ -137,7 +138,8 @@ def recorded() -> Iterator[Row]:
 async def test_recorded_minutes_are_stored_once_and_value_for_value(
     provider: str, database: Database, redis_url: str
 ) -> None:
-    instrument = INSTRUMENTS.get(provider, FUND)
+    reach = discover()[provider].facts.reach[Capability.BARS_1M]
+    instrument = FUND if FUND.asset_type in reach.asset_types else COIN  # the rows are the same
     await universe.put(database, [instrument])
     clock = Clock(FIRST)
     async with collecting(provider, database, redis_url, clock) as collector:
@@ -148,6 +150,10 @@ async def test_recorded_minutes_are_stored_once_and_value_for_value(
     stored = await window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
     expected = list(recorded())
     assert len(expected) == 1563
+    if not reach.early_and_late:
+        regular = hours_of(instrument.exchange, instrument.asset_type).regular
+        expected = [row for row in expected if regular.is_open(row[0])]
+        assert len(expected) == 1560
     rows = [(int(bar.ts.timestamp()), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in stored]
     assert rows == expected
     assert {bar.status for bar in stored} == {BarStatus.FINAL}

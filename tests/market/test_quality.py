@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from market_data.market.bar import Bars, Row
 from market_data.market.interval import Interval
-from market_data.market.quality import Reason, Rejected, Verdict, judge
+from market_data.market.quality import MOST_MONEY, Reason, Rejected, Verdict, judge
 
 NOW = 600.0
 CLOSED = frozenset({120, 300})
@@ -19,7 +19,8 @@ GOOD: Row = (60, 10.0, 12.0, 9.0, 11.0, 5.0)
 
 prices = st.sampled_from([9.0, 10.0, 11.0, 12.0]) | st.sampled_from([0.0, -1.0, nan, inf, -inf])
 labels = st.sampled_from([*range(0, 780, 60), 61, 179])
-any_rows = st.lists(st.tuples(labels, prices, prices, prices, prices, prices | st.just(-0.0)), max_size=12)
+volumes = prices | st.sampled_from([-0.0, 1e15, 1e17, 1e300])
+any_rows = st.lists(st.tuples(labels, prices, prices, prices, prices, volumes), max_size=12)
 
 
 @st.composite
@@ -31,7 +32,8 @@ def good_rows(draw: st.DrawFn) -> list[Row]:
     for index in draw(st.permutations(range(count))):
         low, *within, high = sorted(draw(st.tuples(price, price, price, price)))
         opens, closes = draw(st.permutations(within))
-        table.append((index * 60, opens, high, low, closes, draw(st.floats(0, 1e12))))
+        most = min(1e12, MOST_MONEY / closes / 2)
+        table.append((index * 60, opens, high, low, closes, draw(st.floats(0, most))))
     return table
 
 
@@ -52,7 +54,9 @@ def reason_of(row: Row) -> Reason | None:
         return Reason.NOT_FINITE
     if min(values[:4]) <= 0 or volume < 0:
         return Reason.NOT_POSITIVE
-    return Reason.RANGE if high < max(opens, low, closes) or low > min(opens, closes) else None
+    if high < max(opens, low, closes) or low > min(opens, closes):
+        return Reason.RANGE
+    return Reason.VOLUME if volume * closes > MOST_MONEY else None
 
 
 def one_by_one(table: list[Row]) -> tuple[list[Row], list[tuple[Row, Reason]]]:

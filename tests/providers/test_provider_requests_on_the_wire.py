@@ -104,13 +104,18 @@ def test_alpaca_has_its_key_and_secret_in_headers_alone() -> None:
     assert arrived.params == {"symbols": "BTC/USD"}
 
 
-@pytest.mark.parametrize("name", ["binance", "coinbase"])
-def test_who_needs_no_key_is_sent_none(name: str) -> None:
-    request = asked(name, Capability.BARS_1M, "BTC-USD", AssetType.CRYPTO)
-    arrived = asyncio.run(deliver(request, providers()[name].facts.lane))
+@pytest.mark.parametrize("name", providers())
+def test_a_key_is_sent_to_those_alone_who_need_one(name: str) -> None:
+    facts = providers()[name].facts
+    kinds = facts.reach[Capability.BARS_1M].asset_types
+    kind, symbol = (AssetType.EQUITY, "AAPL") if AssetType.EQUITY in kinds else (AssetType.CRYPTO, "BTC-USD")
+    request = asked(name, Capability.BARS_1M, symbol, kind)
+    arrived = asyncio.run(deliver(request, facts.lane))
     assert arrived.params == request.params
     assert arrived.headers["user-agent"]
-    assert not [one for one in (*arrived.headers.values(), *arrived.params.values()) if KEY in one]
+    shown = [one for one in (*arrived.headers.values(), *arrived.params.values()) if KEY in one]
+    assert bool(shown) == facts.needs_key
+    assert KEY not in arrived.path
 
 
 def test_coinbase_is_told_who_asks() -> None:

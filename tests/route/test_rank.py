@@ -61,7 +61,8 @@ def test_a_hint_is_honoured_in_good_health_only() -> None:
     [
         ({"reach": None}, "it has no bars_1m"),
         ({"reach": Reach("x", frozenset({AssetType.CRYPTO}))}, "it has no equity symbols"),
-        ({"reach": replace(REACH, depth=500)}, "its history ends 0 days ago"),
+        ({"reach": replace(REACH, depth=0)}, "its history ends 0 hours ago"),
+        ({"reach": replace(REACH, today_in="UTC")}, "it has no bars of the running day"),
         ({"state": State.OPEN}, "its circuit is open"),
         ({"out": "B_API_KEY is not set"}, "B_API_KEY is not set"),
     ],
@@ -70,6 +71,19 @@ def test_every_exclusion_has_its_reason(differs: dict[str, object], reason: str)
     ranking = rank(QUERY, [good("a"), good("b", **differs)], POLICY)
     assert ranking.order == ("a",)
     assert [(one.name, one.reason) for one in ranking.excluded] == [("b", reason)]
+
+
+def test_who_has_bars_of_a_part_comes_after_those_who_have_all() -> None:
+    partly = good("a", reach=replace(REACH, depth=500))
+    assert order(partly, good("b"), good("z")) == ("b", "z", "a")
+    assert order(partly, good("b"), hint="a") == ("b", "a")
+    assert order(partly) == ("a",)
+
+
+def test_a_history_that_ends_too_early_is_told_in_words() -> None:
+    old = replace(QUERY, span=Span(int(NOW) - 90 * 86_400, int(NOW) - 30 * 86_400))
+    ranking = rank(old, [good("a", reach=replace(REACH, depth=29 * 86_400))], POLICY)
+    assert [one.reason for one in ranking.excluded] == ["its history ends 29 days ago"]
 
 
 def test_when_all_are_out_the_least_bad_is_tried() -> None:

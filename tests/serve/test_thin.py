@@ -1,5 +1,6 @@
 """A thin symbol, with three trades a day, costs a bounded number of calls and ends without a gap."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from market_data.market.span import Span
 from market_data.providers import discover
 from market_data.store import universe
 
-from .conftest import Clock, Served, Serving, at
+from .conftest import Clock, Served, Serving, at, pauses
 from .test_completeness import drained, fetched
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,7 @@ async def test_a_day_of_three_trades_costs_a_bounded_number_of_calls(
         Clock(float(OPEN)),
         recorded={"THIN": recorded},
         CADENCE_T0="bars_1m=60",
+        EOD_TIERS="none",
         PROVIDERS_DISABLED=",".join(one for one in discover() if one not in {"finnhub", "yahoo"}),
         BACKFILL_DISPATCH_RATE_PER_SEC="1000",
     )
@@ -52,6 +54,18 @@ async def test_a_day_of_three_trades_costs_a_bounded_number_of_calls(
     assert {name: one.asked for name, one in served.simulator.calls.items()} == before, "no loop"
 
 
+async def idle(served: Served) -> None:
+    """Wait until no backfill is under way or could be: the clock stands still meanwhile."""
+    for pause in pauses():
+        if not await served.parts.database.fetch(
+            "SELECT FROM backfill_jobs WHERE status = 'running'"
+            " OR (status = 'queued' AND next_attempt_at <= now())"
+        ):
+            return
+        await asyncio.sleep(pause)
+    pytest.fail("backfills were left undone")
+
+
 async def a_day(served: Served) -> None:
     """Every minute is swept and scanned; a backfill that waits, waits for ten of them."""
     sweeper = Sweeper(served.parts.database, served.parts.queue, served.parts.router.roster, lambda _: None)
@@ -60,6 +74,7 @@ async def a_day(served: Served) -> None:
         await sweeper.sweep(served.clock())
         await fetched(served)
         await served.parts.finder.scan()
+        await idle(served)
         if served.clock.now % (60 * PAUSE_MINUTES) == 0:
             await served.parts.database.run(
                 "UPDATE backfill_jobs SET next_attempt_at = now() WHERE status = 'queued'"

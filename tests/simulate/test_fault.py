@@ -8,37 +8,18 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
-from market_data.simulate import FAULTS, Fault
+from market_data.simulate import FAULTS, Fault, discover
 
-from .answers import NOW, OPEN_TO_ALL, PROVIDERS, minutes, rows, truth, window
+from .answers import NOW, OPEN_TO_ALL, VOICES, minutes, rows, told, truth, window
 from .conftest import Rig, Rigged, at
 
 pytestmark = pytest.mark.anyio
-
-THROTTLED = {
-    "alpaca": "too many requests.",
-    "alphavantage": "spreading out",
-    "binance": "Too much request weight used",
-    "coinbase": "Public rate limit exceeded",
-    "finnhub": "API limit reached",
-    "yahoo": "Too Many Requests",
-}
-"""The providers' own words."""
-TELL_FOR_HOW_LONG = {"binance"}
-"""They send a Retry-After."""
-NOTHING: dict[str, object] = {
-    "alpaca": {"bars": {}, "next_page_token": None},
-    "alphavantage": {},
-    "binance": [],
-    "coinbase": [],
-    "finnhub": {"s": "no_data"},
-}
 
 
 async def latency(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="latency", value=200)
     before = time.monotonic()
-    assert len(rows(await minutes(it, provider))) == 10
+    assert len(await told(it, provider)) == 10
     assert time.monotonic() - before >= 0.2
 
 
@@ -54,11 +35,11 @@ async def http_429(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="http_429")
     bare = await minutes(it, provider)
     assert bare.status == 429
-    assert ("retry-after" in bare.headers) == (provider in TELL_FOR_HOW_LONG)
+    assert ("retry-after" in bare.headers) == VOICES[provider].rests
     await it.switch(provider=provider, fault="http_429", value=30)
-    told = await minutes(it, provider)
-    assert (told.status, told.headers["retry-after"]) == (429, "30")
-    assert THROTTLED[provider] in told.text
+    asked = await minutes(it, provider)
+    assert (asked.status, asked.headers["retry-after"]) == (429, "30")
+    assert VOICES[provider].throttled in asked.text
 
 
 async def http_500(it: Rig, provider: str) -> None:
@@ -76,12 +57,10 @@ async def http_502(it: Rig, provider: str) -> None:
 
 async def over_plan(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="over_plan")
+    status, words = VOICES[provider].over_plan or (429, VOICES[provider].throttled)
     got = await minutes(it, provider)
-    if provider == "alphavantage":
-        assert got.status == 200
-        assert got.json["Information"].startswith("We have detected your API key as k and")
-    else:
-        assert got.status == 429
+    assert got.status == status
+    assert words in got.text
     assert it.running.calls[provider].over_plan == 0
 
 
@@ -116,69 +95,45 @@ async def wrong_schema(it: Rig, provider: str) -> None:
 async def unequal_arrays(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="unequal_arrays")
     body = (await minutes(it, provider)).json
-    if provider == "alphavantage":
-        assert all("4. close" not in row for row in body["Time Series (1min)"].values())
-        return
-    if provider == "alpaca":
-        [bars] = body["bars"].values()
-        assert ["c" in row for row in bars] == [True] * 9 + [False]
-        return
-    if provider in {"binance", "coinbase"}:
-        width = 12 if provider == "binance" else 6
-        assert [len(row) for row in body] == [width] * 9 + [width - 1]
-        return
-    whole = body if provider == "finnhub" else body["chart"]["result"][0]
-    columns = body if provider == "finnhub" else whole["indicators"]["quote"][0]
-    times, closes = (
-        (whole["t"], columns["c"]) if provider == "finnhub" else (whole["timestamp"], columns["close"])
-    )
-    assert (len(times), len(closes)) == (10, 9)
+    assert VOICES[provider].closes(body) == VOICES[provider].left
 
 
 async def wrong_symbol(it: Rig, provider: str) -> None:
-    right = rows(await minutes(it, provider))
+    right = await told(it, provider)
     await it.switch(provider=provider, fault="wrong_symbol")
     got = await minutes(it, provider)
-    match provider:
-        case "alpaca":
-            [label] = got.json["bars"]
-        case "alphavantage":
-            label = got.json["Meta Data"]["2. Symbol"]
-        case _:
-            label = got.json["chart"]["result"][0]["meta"]["symbol"]
-    assert label == "OTHER"
-    assert rows(got)[0][1] == pytest.approx(2 * right[0][1])
+    label = VOICES[provider].label
+    assert label is not None
+    assert label(got.json) == "OTHER"
+    assert rows(provider, got)[0][1] == pytest.approx(2 * right[0][1])
 
 
 async def no_data(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="no_data")
     body = (await minutes(it, provider)).json
-    if provider == "yahoo":
-        assert body["chart"]["result"][0]["indicators"] == {"quote": [{}]}
-    else:
-        assert body == NOTHING[provider]
+    assert VOICES[provider].nothing(body)
 
 
 async def late_bars(it: Rig, provider: str) -> None:
     it.clock.now = window(provider).end
     await it.switch(provider=provider, fault="late_bars", value=3)
-    told = [row for row in rows(await minutes(it, provider)) if row[1] is not None]
-    assert len(told) == 7
+    heard = [row for row in await told(it, provider) if row[1] is not None]
+    assert len(heard) == 7
     it.clock.now += 180
-    assert len(rows(await minutes(it, provider))) == 10
+    assert len(await told(it, provider)) == 10
 
 
 async def missing_minutes(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="missing_minutes", value=50)
-    told = rows(await minutes(it, provider))
-    assert 0 < len(told) < 10
-    assert rows(await minutes(it, provider)) == told
+    heard = await told(it, provider)
+    assert 0 < len(heard) < 10
+    assert await told(it, provider) == heard
 
 
 async def revised_bars(it: Rig, provider: str) -> None:
-    before = rows(await minutes(it, provider))
+    before = await told(it, provider)
     await it.switch(provider=provider, fault="revised_bars", value=2)
-    for old, new in zip(before, rows(await minutes(it, provider)), strict=True):
+    for old, new in zip(before, await told(it, provider), strict=True):
         assert new[:2] == old[:2]
         assert new[4] == pytest.approx(old[4] * 1.02, abs=0.01)
         assert new[5] > old[5]
@@ -188,13 +143,13 @@ async def revised_bars(it: Rig, provider: str) -> None:
 async def nan(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="nan")
     got = await minutes(it, provider)
-    assert all(math.isnan(row[4]) for row in rows(got))
-    assert ('"nan"' if provider in {"alphavantage", "binance"} else "NaN") in got.text
+    assert all(math.isnan(row[4]) for row in rows(provider, got))
+    assert VOICES[provider].nan in got.text
 
 
 async def negative(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="negative")
-    for row in rows(await minutes(it, provider)):
+    for row in await told(it, provider):
         assert max(row[1:5]) < 0
         assert row[2] >= max(row[1], row[4])
         assert row[3] <= min(row[1], row[4])
@@ -202,32 +157,32 @@ async def negative(it: Rig, provider: str) -> None:
 
 async def first_volume_zero(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="first_volume_zero")
-    volumes = [row[5] for row in rows(await minutes(it, provider))]
+    volumes = [row[5] for row in await told(it, provider)]
     assert volumes[0] == 0
     assert min(volumes[1:]) > 0
 
 
 async def duplicate_rows(it: Rig, provider: str) -> None:
-    before = rows(await minutes(it, provider))
+    before = await told(it, provider)
     await it.switch(provider=provider, fault="duplicate_rows")
-    told = rows(await minutes(it, provider))
-    assert told == [row for row in before for _ in range(2)]
+    heard = await told(it, provider)
+    assert heard == [row for row in before for _ in range(2)]
 
 
 async def conflicting_rows(it: Rig, provider: str) -> None:
-    before = rows(await minutes(it, provider))
+    before = await told(it, provider)
     await it.switch(provider=provider, fault="conflicting_rows")
-    told = rows(await minutes(it, provider))
-    assert [row[0] for row in told] == [row[0] for row in before for _ in range(2)]
-    assert all(one[4] != other[4] for one, other in zip(told[::2], told[1::2], strict=True))
+    heard = await told(it, provider)
+    assert [row[0] for row in heard] == [row[0] for row in before for _ in range(2)]
+    assert all(one[4] != other[4] for one, other in zip(heard[::2], heard[1::2], strict=True))
 
 
 async def out_of_order(it: Rig, provider: str) -> None:
-    before = rows(await minutes(it, provider))
+    before = await told(it, provider)
     await it.switch(provider=provider, fault="out_of_order")
-    told = rows(await minutes(it, provider))
-    assert told != before
-    assert sorted(told) == before
+    heard = await told(it, provider)
+    assert heard != before
+    assert sorted(heard) == before
 
 
 CHECKS: dict[Fault, Callable[[Rig, str], Awaitable[None]]] = {
@@ -255,7 +210,7 @@ CHECKS: dict[Fault, Callable[[Rig, str], Awaitable[None]]] = {
     Fault.OUT_OF_ORDER: out_of_order,
 }
 APPLICABLE = [
-    (fault, name) for fault, line in FAULTS.items() for name in PROVIDERS if name not in line.not_at
+    (fault, name) for fault in FAULTS for name, one in discover().items() if fault not in one.facts.mute
 ]
 
 
@@ -272,5 +227,5 @@ async def test_a_fault_does_what_its_line_says_and_ends_when_it_is_switched_off(
     assert it.running.calls[provider].faults[fault] >= 1
     it.running.switchboard.switch_off(provider, fault)
     it.clock.now = at(NOW)
-    told = rows(await minutes(it, provider))
-    assert [row[5] for row in told] == [row[5] for row in await truth(it, provider)]
+    heard = await told(it, provider)
+    assert [row[5] for row in heard] == [row[5] for row in await truth(it, provider)]

@@ -6,13 +6,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from market_data.simulate import Plan, discover
+from market_data.calendar import hours_of
+from market_data.market.capability import Capability
+from market_data.market.instrument import AssetType
+from market_data.market.span import Span
+from market_data.providers import discover as providers
+from market_data.simulate import Plan
 
+from .answers import VOICES
 from .conftest import Rig, Rigged, at
 
 REAL = Path(__file__).parents[3] / "shared/data/mplfinance/SP500_NOV2019_IDay.csv"
 NEW_YORK = ZoneInfo("America/New_York")
-BEGIN, END = at("2019-11-05T00:00:00Z"), at("2019-11-09T00:00:00Z")
+ALL = Span(at("2019-11-05T00:00:00Z"), at("2019-11-09T00:00:00Z"))
+NOW = at("2019-11-09T12:00:00Z")
 Table = dict[int, tuple[float, ...]]
 pytestmark = [
     pytest.mark.anyio,
@@ -32,68 +39,27 @@ def recorded() -> Table:
     return table
 
 
-async def by_finnhub(it: Rig) -> Table:
-    body = (
-        await it.finnhub("stock/candle", symbol="^GSPC", resolution="1", **{"from": BEGIN, "to": END})
-    ).json
-    columns = zip(*(body[name] for name in "tohlcv"), strict=True)
-    return {time: tuple(float(one) for one in row) for time, *row in columns}
-
-
-async def by_yahoo(it: Rig) -> Table:
-    body = (await it.yahoo("%5EGSPC", period1=BEGIN, period2=END, interval="1m")).json
-    [result] = body["chart"]["result"]
-    [quote] = result["indicators"]["quote"]
-    names = ("open", "high", "low", "close", "volume")
-    columns = zip(result["timestamp"], *(quote[name] for name in names), strict=True)
-    return {time: tuple(round(float(one), 2) for one in row) for time, *row in columns}
-
-
-async def by_alpha_vantage(it: Rig) -> Table:
-    asked = {"symbol": "^GSPC", "interval": "1min", "month": "2019-11", "outputsize": "full"}
-    body = (await it.alpha_vantage("TIME_SERIES_INTRADAY", **asked)).json
+async def by(it: Rig, provider: str) -> Table:
+    """What a provider tells of the file's days, in calls that it can answer."""
+    voice, reach = VOICES[provider], providers()[provider].facts.reach[Capability.BARS_1M]
+    symbol = "SPX-USD" if voice.asset_type is AssetType.CRYPTO else "SPXX"
     table: Table = {}
-    for time, row in body["Time Series (1min)"].items():
-        label = datetime.fromisoformat(time).replace(tzinfo=NEW_YORK)
-        table[int(label.timestamp())] = tuple(float(cell) for cell in row.values())
-    return table
+    for piece in reach.pieces(ALL):
+        if reach.depth is not None:  # what it tells no more later has to be asked for in time
+            it.clock.now = min(NOW, piece.start + reach.depth)
+        got = await voice.minutes(it, symbol, piece)
+        table |= {row[0]: tuple(round(float(one), 2) for one in row[1:]) for row in voice.rows(got.json)}
+    return {label: row for label, row in table.items() if label in ALL}
 
 
-async def by_alpaca(it: Rig) -> Table:
-    asked = {"symbols": "SPXX", "timeframe": "1Min", "limit": 10000}
-    asked |= {"start": "2019-11-05", "end": "2019-11-09"}
-    body = (await it.alpaca("v2/stocks/bars", **asked)).json
-    return {at(row["t"]): tuple(float(row[name]) for name in "ohlcv") for row in body["bars"]["SPXX"]}
-
-
-async def by_binance(it: Rig) -> Table:
-    table: Table = {}
-    for begin in range(BEGIN, END, 60_000):
-        asked = {"symbol": "SPXUSDT", "interval": "1m", "limit": 1000}
-        window = {"startTime": begin * 1000, "endTime": min(begin + 60_000, END) * 1000 - 1}
-        for label, *row in (await it.binance("klines", **asked, **window)).json:
-            table[label // 1000] = tuple(float(cell) for cell in row[:5])
-    return table
-
-
-async def by_coinbase(it: Rig) -> Table:
-    table: Table = {}
-    for begin in range(BEGIN, END, 18_000):
-        window = {"start": begin, "end": begin + 17_999, "granularity": 60}
-        for label, low, high, opened, *rest in (await it.coinbase("products/SPX-USD/candles", **window)).json:
-            table[label] = (opened, high, low, *rest)
-    return {label: row for label, row in table.items() if label < END}
-
-
-async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged) -> None:
-    plans = dict.fromkeys(discover(), Plan.PREMIUM) | {"coinbase": Plan.UNLIMITED}  # 20 calls at once
-    symbols = ("^GSPC", "SPXX", "SPX-USD")  # not everybody has indices
-    it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(symbols, REAL))
+@pytest.mark.parametrize("provider", VOICES)
+async def test_every_protocol_tells_the_recorded_minutes(rig: Rigged, provider: str) -> None:
+    plans = {provider: Plan.UNLIMITED}
+    it = await rig("2019-11-09T12:00:00Z", plans=plans, recorded=dict.fromkeys(("SPXX", "SPX-USD"), REAL))
     right = recorded()
     assert len(right) == 1563
-    assert await by_finnhub(it) == right
-    assert await by_alpha_vantage(it) == right
-    assert await by_yahoo(it) == right
-    assert await by_alpaca(it) == right
-    assert await by_binance(it) == right
-    assert await by_coinbase(it) == right
+    if not providers()[provider].facts.reach[Capability.BARS_1M].early_and_late:
+        regular = hours_of("NYSE", AssetType.ETF).regular
+        right = {label: row for label, row in right.items() if regular.is_open(label)}
+        assert len(right) == 1560
+    assert await by(it, provider) == right

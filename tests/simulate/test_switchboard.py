@@ -8,9 +8,20 @@ import aiohttp
 import pytest
 
 from market_data.errors import BadConfig, BadQuestion
-from market_data.simulate import Fault, Plan, Running, SimulatorConfig, Switched, read_option, serve, start
+from market_data.simulate import (
+    Fault,
+    Plan,
+    Running,
+    SimulatorConfig,
+    Switched,
+    discover,
+    mutes,
+    read_option,
+    serve,
+    start,
+)
 
-from .answers import NOW, OPEN_TO_ALL, PROVIDERS, minutes, rows, truth
+from .answers import NOW, OPEN_TO_ALL, minutes, told, truth
 from .conftest import Rigged
 
 pytestmark = pytest.mark.anyio
@@ -44,19 +55,19 @@ async def test_a_fault_strikes_only_its_provider_and_symbol(rig: Rigged) -> None
 async def test_a_fault_of_every_provider_leaves_out_those_that_cannot_show_it(rig: Rigged) -> None:
     it = await rig(NOW, **OPEN_TO_ALL)
     await it.switch(provider="*", fault="wrong_symbol")
-    right = await truth(it)
-    assert rows(await minutes(it, "finnhub"))[0][1] == right[0][1]
-    assert rows(await minutes(it, "yahoo"))[0][1] > right[0][1]
+    right = await truth(it, "yahoo")
+    assert (await told(it, "finnhub"))[0][1] == right[0][1]
+    assert (await told(it, "yahoo"))[0][1] > right[0][1]
 
 
 async def test_several_faults_can_strike_one_request(rig: Rigged) -> None:
     it = await rig(NOW, **OPEN_TO_ALL)
     for fault in (Fault.NEGATIVE, Fault.DUPLICATE_ROWS, Fault.OUT_OF_ORDER):
         await it.switch(provider="yahoo", fault=fault)
-    told = rows(await minutes(it, "yahoo"))
-    assert len(told) == 20
-    assert told != sorted(told)
-    assert max(row[1] for row in told) < 0
+    heard = await told(it, "yahoo")
+    assert len(heard) == 20
+    assert heard != sorted(heard)
+    assert max(row[1] for row in heard) < 0
 
 
 async def test_a_fault_switches_itself_off_after_so_many_times(rig: Rigged) -> None:
@@ -78,10 +89,10 @@ async def test_chance_is_drawn_from_the_seed(rig: Rigged) -> None:
 
 async def test_the_truth_is_told_whatever_faults_are_on(rig: Rigged) -> None:
     it = await rig(NOW, **OPEN_TO_ALL)
-    right = await truth(it)
+    right = await truth(it, "yahoo")
     for fault in (Fault.NEGATIVE, Fault.MISSING_MINUTES, Fault.REVISED_BARS):
         await it.switch(provider="*", fault=fault)
-    assert await truth(it) == right
+    assert await truth(it, "yahoo") == right
     assert len(right) == 10
 
 
@@ -137,14 +148,14 @@ async def test_a_caller_that_gives_up_leaves_nothing_held(rig: Rigged) -> None:
     ],
 )
 async def test_a_fault_can_be_spelled_on_the_command_line(text: str, expected: Switched) -> None:
-    assert read_option(text, PROVIDERS) == expected
+    assert read_option(text, mutes(discover())) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
         ("latency", "write PROVIDER:FAULT"),
-        ("bing:latency", f"unknown provider 'bing': use one of {', '.join(PROVIDERS)}, "),
+        ("bing:latency", f"unknown provider 'bing': use one of {', '.join(discover())}, "),
         ("yahoo:lag", "unknown fault 'lag': use one of latency, hang,"),
         ("yahoo:latency=x", "'x' in 'yahoo:latency=x' is not a number"),
         ("yahoo:http_500=3", "http_500 takes no value"),
@@ -155,7 +166,7 @@ async def test_a_fault_can_be_spelled_on_the_command_line(text: str, expected: S
 )
 async def test_a_fault_that_cannot_be_is_refused_with_what_would_be_right(text: str, what: str) -> None:
     with pytest.raises(BadQuestion) as caught:
-        read_option(text, PROVIDERS)
+        read_option(text, mutes(discover()))
     assert what in caught.value.detail
 
 

@@ -91,7 +91,7 @@ def program() -> Program:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
 
     return ran

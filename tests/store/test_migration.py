@@ -13,6 +13,7 @@ from .conftest import Program
 
 FOLDER = Path(__file__).parents[2] / "db" / "migrations"
 FILE = FOLDER / "20251008_market_data_core.sql"
+TIMESCALE = FOLDER / "20251008_timescale_market_data.sql"
 STATEMENTS = """
 -- Verify tables
 \\dt
@@ -139,7 +140,17 @@ def test_a_database_says_whether_it_is_migrated(empty_postgres_url: str) -> None
 
 
 def test_the_files_that_users_apply_are_those_that_the_service_applies() -> None:
-    assert migrations() == [FILE, FOLDER / "20251008_timescale_market_data.sql"] == sorted(FOLDER.iterdir())
+    assert migrations() == [FILE, TIMESCALE] == sorted(FOLDER.iterdir())
+
+
+def test_the_migration_of_timescaledb_says_what_is_missing_and_leaves_the_core(
+    program: Program, empty_postgres_url: str, postgres_url: str
+) -> None:
+    with pytest.raises(
+        AssertionError, match=r"(?s)this database has no TimescaleDB.*CREATE EXTENSION timescaledb"
+    ):
+        program("psql", empty_postgres_url, "-v", "ON_ERROR_STOP=1", "-f", str(TIMESCALE))
+    assert _schema(program, empty_postgres_url) == _schema(program, postgres_url)
 
 
 def test_the_statements_of_the_guide_populate_the_universe(program: Program, postgres_url: str) -> None:

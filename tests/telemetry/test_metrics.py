@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from market_data.events import (
     BackfillEnded,
     BackfillsQueued,
+    BarsDoubted,
     BarsWritten,
     Event,
     GapsFound,
@@ -50,7 +51,8 @@ EXPECTED = {
     "ws_dropped_messages_total": (Counter, ()),
     "ws_replay_buffer_bars": (Gauge, ()),
     # beyond the contract
-    "bars_rejected_total": (Counter, ("interval", "source")),
+    "bars_rejected_total": (Counter, ("interval", "source", "reason")),
+    "bars_doubted_total": (Counter, ("interval", "source", "doubt", "outcome")),
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
     "market_open": (Gauge, ("exchange",)),
@@ -109,13 +111,18 @@ ASKED: dict[Sample, float] = {
             {("backfill_jobs_completed_total", "dead", "T0"): 1},
         ),
         (
-            BarsWritten("AAPL", "1m", "yahoo", told=9, changed=5, rejected=2, milliseconds=40.0),
+            BarsWritten("AAPL", "1m", "yahoo", 9, 5, 3, 40.0, (("high_low", 2), ("jump", 1))),
             {
                 ("write_batch_ms_count",): 1,
                 ("write_batch_ms_sum",): 40.0,
                 ("bars_written_total", "1m", "yahoo"): 5,
-                ("bars_rejected_total", "1m", "yahoo"): 2,
+                ("bars_rejected_total", "1m", "high_low", "yahoo"): 2,
+                ("bars_rejected_total", "1m", "jump", "yahoo"): 1,
             },
+        ),
+        (
+            BarsDoubted("AAPL", "1m", "yahoo", "jump", "denied", 2),
+            {("bars_doubted_total", "jump", "1m", "denied", "yahoo"): 2},
         ),
         (
             BarsWritten("AAPL", "1d", "yahoo", told=1, changed=0, rejected=0, milliseconds=40.0),

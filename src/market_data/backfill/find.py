@@ -24,6 +24,8 @@ HISTORY_DAYS = {Interval.M1: 5, Interval.D1: 100}
 
 THIN_PAUSE = 600.0
 """Seconds that a gap waits where nothing had traded just before: a thin symbol has few calls a day."""
+SERIES_AT_ONCE = 200
+"""Series whose gaps are queued in one transaction: each may lack a hundred days."""
 FOREVER = 2**40
 """Epoch seconds after every bar."""
 
@@ -48,9 +50,8 @@ class Finder:
         self._walk += 1
         made = 0
         for hours, members in _by_hours(instruments).items():
-            minutely = [one for one in members if Capability.BARS_1M in self._cadence(one)]
-            for session in self._sessions(hours, now):
-                made += await self._scan_minutes(session, minutely, now)
+            for tier in Tier:
+                made += await self._scan_minutes(hours, [one for one in members if one.tier is tier], now)
             daily = [one for one in members if Capability.EOD in self._cadence(one)]
             made += await self._scan_days(hours, daily, now)
         return made
@@ -87,24 +88,39 @@ class Finder:
         sessions = [one for one in settled if one is not None][::-1]
         return sessions[:1] + sessions[1:][self._walk % max(len(sessions) - 1, 1) :][:1]
 
-    async def _scan_minutes(self, session: Span, members: Sequence[Instrument], now: float) -> int:
-        known = {one.symbol: one for one in members}
+    async def _scan_minutes(self, hours: MarketHours, members: Sequence[Instrument], now: float) -> int:
+        """Look at series that are asked for at the same cadence."""
+        known = {one.symbol: one for one in members if Capability.BARS_1M in self._cadence(one)}
         if not known:
             return 0
-        full = session.seconds // Interval.M1.seconds
-        lacking = await gaps.short(self.database, list(known), session, full)
-        places = [
-            (known[symbol], one)
-            for symbol in lacking
-            for one in expected(known[symbol], Interval.M1, session, now, extended=self._extended)
-        ]
-        return len(await self._queue(Interval.M1, places))
+        asked, made = now - patience(self.in_force.settings, members[0].tier, Interval.M1), 0
+        for session in self._sessions(hours, asked):
+            full = session.seconds // Interval.M1.seconds
+            lacking = await gaps.short(self.database, list(known), session, full)
+            made += await self._queue_some(Interval.M1, [known[one] for one in lacking], session, asked)
+        return made
 
     async def _scan_days(self, hours: MarketHours, members: Sequence[Instrument], now: float) -> int:
+        known = {one.symbol: one for one in members}
         cutoff = settled_before(Interval.D1, hours, now)
         back = Span(cutoff - HISTORY_DAYS[Interval.D1] * 86_400, cutoff)
-        places = [(one, day) for one in members for day in expected(one, Interval.D1, back, now)]
-        return len(await self._queue(Interval.D1, places))
+        full = len(hours.regular.labels(back, Interval.D1))
+        lacking = await gaps.short_of_days(self.database, list(known), back, full)
+        return await self._queue_some(Interval.D1, [known[one] for one in lacking], back, now)
+
+    async def _queue_some(
+        self, interval: Interval, members: Sequence[Instrument], span: Span, now: float
+    ) -> int:
+        """Queue what these lack in `span`, as it should be at `now`, some of them at a time."""
+        made = 0
+        for at in range(0, len(members), SERIES_AT_ONCE):
+            places = [
+                (one, place)
+                for one in members[at : at + SERIES_AT_ONCE]
+                for place in expected(one, interval, span, now, extended=self._extended)
+            ]
+            made += len(await self._queue(interval, places))
+        return made
 
     async def _queue(
         self,
@@ -159,6 +175,13 @@ def expected(
     parts = (session.overlap(span) for session in hours.grid(extended=extended).sessions(span))
     clipped = (one.overlap(listed) for one in parts if one is not None)
     return [one for one in clipped if one is not None]
+
+
+def patience(settings: Settings, tier: Tier, interval: Interval) -> int:
+    """Seconds for which nothing is missing yet, for the bars of a tier are asked for no sooner."""
+    cadences = settings.cadence(tier)
+    cadence = max((cadences[one] for one in cadences if one.interval is interval), default=interval.seconds)
+    return max(cadence - interval.seconds, 0)
 
 
 def settled_before(interval: Interval, hours: MarketHours, now: float) -> int:

@@ -174,20 +174,24 @@ class Worker:
         if not left:
             return None  # it came by itself, or with an attempt before
         first = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-        name = await self._asked(first, instrument.exchange, (), said)
-        asked, voters = {name}, list[str]()
+        name, doubted = await self._asked(first, instrument.exchange, (), said)
+        asked, voters, disbelieved = {name}, list[str](), list[str]()
         left = await self._left(claimed, instrument)
         while left:
             query = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-            able = self._roster.could(query)
-            if name in able:
+            able = self._roster.could(query, extended=self._in_force.settings.gap_extended_hours)
+            if doubted:  # it has something there, so that it is no witness that nothing traded
+                disbelieved.append(f"{doubted} bars of {name} were rejected")
+            elif name in able:
                 voters.append(name)
             if len(voters) > 1 or asked >= set(able):
                 break
             others = [one for one in self._roster.providers if one not in able or one in asked]
-            name = await self._asked(query, instrument.exchange, others, said)
+            name, doubted = await self._asked(query, instrument.exchange, others, said)
             asked.add(name)
             left = common(left, await self._left(claimed, instrument))
+        if left and disbelieved:
+            raise _NotBelieved("; ".join(disbelieved))
         if left and not voters:
             raise _NotBelieved("nobody is able to tell: beyond the depth or the delay of every provider")
         return _Vacant(left, voters) if left else None
@@ -198,7 +202,9 @@ class Worker:
         """Have one provider tell all of the span again; what is missing of it then, the next scan finds."""
         others = [one for one in self._roster.providers if one != provider]
         query = self._query(claimed, instrument, claimed.span)
-        await self._asked(query, instrument.exchange, others, said, restates=True)
+        _, doubted = await self._asked(query, instrument.exchange, others, said, restates=True)
+        if doubted:
+            raise _NotBelieved(f"{doubted} bars of {provider} were rejected")
 
     async def _asked(
         self,
@@ -208,17 +214,24 @@ class Worker:
         said: list[ProviderAnswer],
         *,
         restates: bool = False,
-    ) -> str:
-        """Ask, take the answer in, and return who gave it; `said` gets what everyone said."""
+    ) -> tuple[str, int]:
+        """Ask and take the answer in; returns who gave it, and how many of its bars are not believed.
+
+        `said` gets what everyone said.
+        """
         rows = self._in_force.settings.backfill_batch_size
         gathered = await self._gather.bars(
-            query, exchange, DEADLINE_SECONDS, without=without, rows=rows, restates=restates
+            query,
+            exchange,
+            DEADLINE_SECONDS,
+            without=without,
+            trust_empty=True,  # a second opinion is ours to ask for: the router would ask for it twice
+            rows=rows,
+            restates=restates,
         )
         answered = gathered.answered
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
-        if gathered.taken.rejected:
-            raise _NotBelieved(f"{gathered.taken.rejected} bars of {answered.provider} were rejected")
-        return answered.provider
+        return answered.provider, gathered.taken.rejected + gathered.taken.held
 
     def _query(self, claimed: Claimed, instrument: Instrument, span: Span) -> Query:
         return self._gather.query(claimed.symbol, instrument.asset_type, claimed.interval, span)

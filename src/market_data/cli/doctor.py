@@ -219,9 +219,10 @@ def _mend(fault: ProviderFault, facts: Facts) -> str:
 def _probe(capability: Capability, reach: Reach, now: float) -> Query:
     """A small question about a symbol that everybody has, for the newest bars that must exist."""
     kind = next((kind for kind in PROBES if kind in reach.asset_types), AssetType.EQUITY)
-    labels = hours_of("US", kind).regular.last_labels(now, capability.interval or Interval.M1, PROBE_BARS)
-    span = Span(int(labels[0]), int(labels[-1]) + 1)
-    return Query(capability, PROBES[kind], kind, span, now)
+    settled = now - reach.delay
+    labels = hours_of("US", kind).regular.last_labels(settled, capability.interval or Interval.M1, PROBE_BARS)
+    query = Query(capability, PROBES[kind], kind, Span(int(labels[0]), int(labels[-1]) + 1), now)
+    return query.of(reach.told(query) or query.span)
 
 
 def _show(report: Report) -> None:

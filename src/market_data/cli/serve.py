@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 
@@ -22,7 +23,7 @@ from market_data.settings import Settings, read
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
 from market_data.telemetry import logs
-from market_data.wiring import service
+from market_data.wiring import Clock, service
 
 Prepare = Callable[[Database], Awaitable[None]]
 
@@ -53,11 +54,14 @@ async def _until_told(work: Coroutine[None, None, None]) -> None:
         say("stopped; the data are kept and the next start finds them")
 
 
-async def configured(host: str | None, port: int | None, *, as_json: bool) -> None:
-    """The service as it is configured, with what the command line sets over the environment."""
+async def configured(host: str | None, port: int | None, *, as_json: bool, clock: Clock = time.time) -> None:
+    """The service as it is configured, with what the command line sets over the environment.
+
+    A rehearsal on simulated providers gives their clock too.
+    """
     given = {"HOST": host, "PORT": None if port is None else str(port)}
     environment = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
-    await _serve(lambda over: read({**environment, **over}), as_json=as_json)
+    await _serve(lambda over: read({**environment, **over}), as_json=as_json, clock=clock)
 
 
 async def simulated(port: int | None, seed: int, *, as_json: bool) -> None:
@@ -74,7 +78,9 @@ async def simulated(port: int | None, seed: int, *, as_json: bool) -> None:
         )
 
 
-async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: bool = False) -> None:
+async def _serve(
+    reread: Reread, *, prepare: Prepare | None = None, as_json: bool = False, clock: Clock = time.time
+) -> None:
     """Start everything and answer requests until cancelled; stop everything in the opposite order."""
     configuration = reread({})
     settings = configuration.settings
@@ -89,7 +95,7 @@ async def _serve(reread: Reread, *, prepare: Prepare | None = None, as_json: boo
         with step("starting Valkey" if settings.rlc_redis_url is None else "opening Redis"):
             redis = await stack.enter_async_context(redis_url(settings))
         with step("starting the service"):
-            running = service(configuration, Stores(database, redis), reread=reread)
+            running = service(configuration, Stores(database, redis), reread=reread, clock=clock)
             parts = await stack.enter_async_context(running)
         url = address(listener)
         say(_welcome(url, settings, symbols))

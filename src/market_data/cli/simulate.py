@@ -18,6 +18,7 @@ from market_data.simulate import (
     Running,
     SimulatorConfig,
     discover,
+    mutes,
     paced,
     read_option,
     start,
@@ -41,7 +42,7 @@ def read_config(
         seed=seed,
         recorded=dict(_recorded(text) for text in recorded),
         plans=_plans(plans),
-        faults=tuple(read_option(text, discover()) for text in faults),
+        faults=tuple(read_option(text, mutes(discover())) for text in faults),
         timezone=timezone,
     )
 

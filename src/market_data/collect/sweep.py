@@ -104,7 +104,8 @@ class Sweeper:
         for line in planned(self._roster, symbols):
             interval = line.capability.interval
             if interval is not None and line.achievable is not None:
-                rhythm = Rhythm(max(line.achievable - slack, slack), self._delay(line.capability))
+                cadence = max(line.achievable - slack, slack)
+                rhythm = Rhythm(cadence, self._roster.settled_after(line.capability))
                 rhythms[line.tier].append((line.capability, interval, rhythm))
         return rhythms
 
@@ -121,15 +122,6 @@ class Sweeper:
             made_at=now,
             expires_at=now + life,
         )
-
-    def _delay(self, capability: Capability) -> int:
-        """The shortest delay of the providers that the policy names: no bar is settled earlier anywhere."""
-        reaches = (
-            self._roster.providers[name].facts.reach.get(capability)
-            for name in self._roster.settings.policy(capability)
-            if name in self._roster.providers
-        )
-        return min((reach.delay for reach in reaches if reach is not None), default=0)
 
 
 class Sweeps:

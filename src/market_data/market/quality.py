@@ -8,6 +8,9 @@ import numpy as np
 from market_data.market.bar import Bars, Mask, Row
 from market_data.market.interval import Interval
 
+MOST_MONEY = 1e17
+"""Price times volume of a bar, in any currency: above what the world turns over in a year."""
+
 
 class Reason(StrEnum):
     """Why a bar was rejected."""
@@ -18,6 +21,9 @@ class Reason(StrEnum):
     OFF_GRID = "off_grid"  # no bar of this interval opens then
     FUTURE = "future"  # it opens after the moment at which it was told
     CONFLICT = "conflict"  # told twice in one answer, with different values
+    VOLUME = "volume"  # more than can be, or another provider tells otherwise
+    JUMP = "jump"  # far from the close before, and another provider tells otherwise, or it came back at once
+    SPREAD = "spread"  # its high is far from its low, and another provider tells otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,15 @@ def judge(bars: Bars, *, interval: Interval, in_session: Mask, now: float) -> Ve
     reasons = np.full(len(bars), "", dtype="U16")
     prices = np.stack((bars.open, bars.high, bars.low, bars.close)) if len(bars) else np.empty((4, 0))
     finite = np.isfinite(prices).all(axis=0) & np.isfinite(bars.volume)
-    with np.errstate(invalid="ignore"):  # NaN is judged by `finite`, which is put last and so wins
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # NaN is judged by `finite`, which is put last and so wins
         outside = (bars.high < prices.max(axis=0, initial=-np.inf)) | (
             bars.low > prices.min(axis=0, initial=np.inf)
         )
         not_positive = (prices <= 0).any(axis=0) | (bars.volume < 0)
+        absurd = bars.volume * bars.close > MOST_MONEY
+    reasons[absurd] = Reason.VOLUME
     reasons[outside] = Reason.RANGE
     reasons[not_positive] = Reason.NOT_POSITIVE
     reasons[~finite] = Reason.NOT_FINITE
@@ -70,6 +80,8 @@ def _faultless(bars: Bars, interval: Interval, in_session: Mask, now: float) -> 
     if not len(bars):
         return True
     ts, low, high = bars.ts, bars.low, bars.high
+    with np.errstate(over="ignore", invalid="ignore"):
+        money = bars.volume * bars.close
     return bool(
         ts[-1] <= now
         and (ts[1:] > ts[:-1]).all()
@@ -77,7 +89,7 @@ def _faultless(bars: Bars, interval: Interval, in_session: Mask, now: float) -> 
         and in_session.all()
         and ((low > 0) & (low <= bars.open) & (low <= bars.close)).all()
         and ((high >= bars.open) & (high >= bars.close) & (high < np.inf)).all()
-        and ((bars.volume >= 0) & (bars.volume < np.inf)).all()
+        and ((bars.volume >= 0) & (money <= MOST_MONEY)).all()
     )
 
 

@@ -1,4 +1,4 @@
-"""Fetch jobs: one stream a tier, read by a consumer group that all replicas share; a lease a series."""
+"""Fetch jobs: streams by tier and capability, read by a group that all replicas share; a lease a series."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from market_data.events import JobDropped, Tell
+from market_data.market.capability import Capability
 from market_data.market.instrument import Tier
 from market_data.queue.group import DeadLetter, Ended, Entry, Group, script
 from market_data.queue.job import Job
@@ -18,11 +19,20 @@ GROUP = "fetchers"
 SLOT = "{market:fetch}"
 """All keys are in one slot of a Redis cluster: scripts then see streams and leases at once."""
 KEPT = 50_000
-"""Jobs a tier that can wait, about; past it the oldest is dropped and made again by a later sweep."""
+"""Jobs of a stream that can wait, about; past it the oldest is dropped and made again by a later sweep."""
 EMIT_BATCH = 500
 """Jobs that go to Redis at once; between two batches the event loop does other work."""
 TURNS = (Tier.T0,) * 4 + (Tier.T1,) * 2 + (Tier.T2,)
 """Whose turn it is to be claimed: T2 moves while T0 is busy. A turn that a tier leaves goes to the others."""
+LANES = (Capability.QUOTES_L1, Capability.BARS_1M, Capability.EOD)
+"""What a tier has streams for, in the order in which they take turns that others leave.
+
+A quote is the first to be worth nothing, and a first load of days must not stand before minutes."""
+TURNS_OF_LANES = (
+    *(Capability.BARS_1M, Capability.QUOTES_L1, Capability.BARS_1M),
+    *(Capability.BARS_1M, Capability.QUOTES_L1, Capability.EOD),
+)
+"""Which lane a tier's turn is for; where that has nothing, another one of the tier has it."""
 MOST_CLAIMS = 3
 """Claims after which a job whose workers all died is a dead letter: it may be what kills them."""
 DEAD_REST_SECONDS = 3600.0
@@ -56,11 +66,12 @@ class Queue:
         self._consumer = consumer
         self._tell = tell
         self._clock = clock
-        self._streams = {tier: f"{SLOT}:{tier}" for tier in Tier}
+        self._streams = {(tier, lane): _stream(tier, lane) for tier in Tier for lane in LANES}
         self._group = Group(redis, list(self._streams.values()), GROUP, consumer, f"{SLOT}:dead")
         self._emit_script = redis.register_script(script("emit"))
         self._sweep = redis.register_script(script("sweep"))
         self._turns: Iterator[Tier] = cycle(TURNS)
+        self._turns_of_lanes = {tier: cycle(TURNS_OF_LANES) for tier in Tier}
 
     async def claim_slot(self, slot: int | str) -> int:
         """Claim a slot of the sweep: Redis's time in ms if it is ours, 0 if it was swept, -1 if it is
@@ -82,17 +93,14 @@ class Queue:
         due.
         """
         made = 0
-        for tier in Tier:
-            of_tier = [job for job in jobs if job.tier is tier]
-            for start in range(0, len(of_tier), EMIT_BATCH):
-                made += await self._emit(tier, of_tier[start : start + EMIT_BATCH], read_at)
+        for (tier, lane), stream in self._streams.items():
+            these = [job for job in jobs if job.tier is tier and job.capability is lane]
+            for start in range(0, len(these), EMIT_BATCH):
+                made += await self._emit(stream, these[start : start + EMIT_BATCH], read_at)
         return made
 
-    async def _emit(self, tier: Tier, jobs: Sequence[Job], read_at: int | None) -> int:
-        keys, args = (
-            [self._streams[tier]],
-            list[str | bytes | int]([KEPT, "" if read_at is None else read_at]),
-        )
+    async def _emit(self, stream: str, jobs: Sequence[Job], read_at: int | None) -> int:
+        keys, args = [stream], list[str | bytes | int]([KEPT, "" if read_at is None else read_at])
         for job in jobs:
             keys.append(_lease(job))
             args += [job.mark, job.life_ms, msgspec.json.encode(job)]
@@ -100,12 +108,13 @@ class Queue:
             return int(await self._emit_script(keys=keys, args=args))
 
     async def claim(self, room: int) -> list[Claimed]:
-        """Up to `room` jobs, T0 first but every tier its turns; waits a second where there are none.
+        """Up to `room` jobs, T0 first but every tier and lane its turns; waits a second where there are none.
 
         An entry that is no job ends as a dead letter.
         """
-        turns = Counter(islice(self._turns, room))
-        return await self._readable(await self._group.claim(room, [turns[tier] for tier in Tier]))
+        turns = Counter((tier, next(self._turns_of_lanes[tier])) for tier in islice(self._turns, room))
+        shares = [turns[one] for one in self._streams]
+        return await self._readable(await self._group.claim(room, shares, lanes=len(LANES)))
 
     async def beat(self, held: Sequence[Claimed]) -> list[Claimed]:
         """Give a sign of life of jobs that are under way; those that are another's now, or gone."""
@@ -159,7 +168,11 @@ class Queue:
     async def depth(self) -> dict[Tier, int]:
         """Jobs that wait or run, by tier."""
         with reachable():
-            return {tier: int(await self._redis.xlen(stream)) for tier, stream in self._streams.items()}
+            async with self._redis.pipeline(transaction=False) as batch:
+                for stream in self._streams.values():
+                    batch.xlen(stream)
+                depths = dict(zip(self._streams, await batch.execute(), strict=True))
+        return {tier: sum(depths[tier, lane] for lane in LANES) for tier in Tier}
 
     async def _readable(self, found: Sequence[Entry]) -> list[Claimed]:
         claimed = []
@@ -170,6 +183,11 @@ class Queue:
                 await self._group.bury(entry, str(error), self._clock())
                 self._tell(JobDropped(f"{entry.stream} {entry.id}", str(error)))
         return claimed
+
+
+def _stream(tier: Tier, lane: Capability) -> str:
+    of_tier = f"{SLOT}:{tier}"  # the name of all jobs of a tier once: those that wait there are still done
+    return of_tier if lane is Capability.BARS_1M else f"{of_tier}:{lane}"
 
 
 def _slot(slot: int | str) -> str:

@@ -70,22 +70,25 @@ class Group:
             redis.register_script(script(name)) for name in names
         )
 
-    async def claim(self, room: int, shares: Sequence[int]) -> list[Entry]:
-        """Up to `room` new entries, of each stream its share first; waits READ_BLOCK_MS if there are none."""
-        found, newest = await self._claimed(room, shares)
+    async def claim(self, room: int, shares: Sequence[int], lanes: int = 1) -> list[Entry]:
+        """Up to `room` new entries, of each stream its share first; waits READ_BLOCK_MS if there are none.
+
+        Every `lanes` streams in a row belong together: what one leaves of its share is first for the others.
+        """
+        found, newest = await self._claimed(room, shares, lanes)
         if not found and newest:
             with reachable():
                 news = await self._redis.xread(newest, count=1, block=READ_BLOCK_MS)
             if news:
-                found, _ = await self._claimed(room, shares)
+                found, _ = await self._claimed(room, shares, lanes)
         return found
 
     async def _claimed(
-        self, room: int, shares: Sequence[int]
+        self, room: int, shares: Sequence[int], lanes: int
     ) -> tuple[list[Entry], dict[bytes | str | memoryview, int | bytes | str | memoryview]]:
         with reachable():
             claimed, newest = await self._claim(
-                keys=self._streams, args=[self._group, self._consumer, room, *shares]
+                keys=self._streams, args=[self._group, self._consumer, room, lanes, *shares]
             )
         return [self._entry(*one) for one in claimed], dict(zip(self._streams, newest, strict=True))
 

@@ -58,7 +58,8 @@ def rank(
     First one that waits for its trial (where `trials` are wanted: they may cost a time-out), then the closed
     ones by merit, of which each place in the policy takes HANDICAP: one that is slow, or lacks bars, falls
     behind the next. Failures do not count here: they are the breaker's, which must see them. The one of
-    `hint` comes first while it is in good health. Those that the policy does not name come after all that it
+    `hint` comes first while it is in good health. One that has bars of a part of the span alone comes after
+    those that have bars of all of it. Those that the policy does not name come after all that it
     names. "Everyone is out" is no dead end: the least bad one is tried.
     """
     fit: list[Candidate] = []
@@ -73,7 +74,7 @@ def rank(
         if not _unfit(query, one) and (one.last_resort or not one.out):
             least_bad.append(one)
     if fit:
-        fit.sort(key=lambda one: _place(one, policy, hint=hint, trials=trials))
+        fit.sort(key=lambda one: _place(query, one, policy, hint=hint, trials=trials))
         return Ranking(tuple(one.name for one in fit), tuple(excluded))
     if not least_bad:
         return Ranking((), tuple(excluded))
@@ -82,13 +83,14 @@ def rank(
 
 
 def _place(
-    one: Candidate, policy: Sequence[str], *, hint: str | None, trials: bool
-) -> tuple[int, bool, float, int, str]:
+    query: Query, one: Candidate, policy: Sequence[str], *, hint: str | None, trials: bool
+) -> tuple[int, bool, bool, float, int, str]:
     preference = policy.index(one.name) if one.name in policy else len(policy)
     half_open = one.state is State.HALF_OPEN
     group = (0 if trials else 2) if half_open else 1
     hinted = one.name == hint and one.score >= FIT_FOR_HINT
-    return group, not hinted, HANDICAP * preference - one.merit, preference, one.name
+    partly = one.reach is not None and one.reach.told(query) != query.span
+    return group, partly, not hinted, HANDICAP * preference - one.merit, preference, one.name
 
 
 def _closed_to_questions(one: Candidate) -> str:
@@ -102,6 +104,13 @@ def _unfit(query: Query, one: Candidate) -> str:
         return f"it has no {query.capability}"
     if query.asset_type not in one.reach.asset_types:
         return f"it has no {query.asset_type} symbols"
-    if one.reach.depth is not None and query.span.start < query.now - one.reach.depth:
-        return f"its history ends {one.reach.depth // 86_400} days ago"
-    return ""
+    if one.reach.told(query) is not None:
+        return ""
+    if one.reach.depth is not None and query.span.end <= query.now - one.reach.depth:
+        return f"its history ends {_rounded(one.reach.depth)} ago"
+    return "it has no bars of the running day"
+
+
+def _rounded(seconds: int) -> str:
+    hours = seconds // 3600
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"

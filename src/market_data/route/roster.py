@@ -59,15 +59,19 @@ class Roster:
             names += [name for name in self.ranking(self.probe(capability, kind)).order if name not in names]
         return names
 
-    def could(self, query: Query) -> list[str]:
+    def could(self, query: Query, *, extended: bool = False) -> list[str]:
         """The providers that could answer `query` for good, even if they are out at this moment.
 
-        Not those that lack it, whose plan or key was refused, or for whom its bars are not settled yet.
+        Not those that lack it, whose plan or key was refused, or for whom its bars are not settled yet; nor,
+        where early and late trading counts (`extended`), those that tell of regular hours alone.
         """
         return [
             name
             for name in self.providers
-            if not self.disabled(name) and self._reaches(name, query) and not self._barred(name, query)
+            if not self.disabled(name)
+            and self._reaches(name, query)
+            and not self._barred(name, query)
+            and (not extended or self.providers[name].facts.reach[query.capability].early_and_late)
         ]
 
     def _reaches(self, name: str, query: Query) -> bool:
@@ -94,10 +98,26 @@ class Roster:
             for one in lacking
         ]
 
+    def settled_after(self, capability: Capability) -> int:
+        """Seconds after a bar's end before it is final anywhere: the shortest delay of whom the policy names.
+
+        Where none of those is enabled, of all who are.
+        """
+        delays = {
+            name: one.facts.reach[capability].delay
+            for name, one in self.providers.items()
+            if capability in one.facts.reach and not self.disabled(name)
+        }
+        named = [delays[name] for name in self.settings.policy(capability) if name in delays]
+        return min(named or delays.values(), default=0)
+
     def probe(self, capability: Capability, kind: AssetType) -> Query:
-        """A question about no symbol in particular, to see who would be asked."""
+        """A question about no symbol in particular, for what is newest, to see who would be asked."""
         now = self._clock()
-        return Query(capability, "", kind, Span(int(now), int(now) + 1), now)
+        seconds = 1
+        if capability.interval:  # the newest bar that is final, and all after it
+            seconds = self.settled_after(capability) + 2 * capability.interval.seconds
+        return Query(capability, "", kind, Span(int(now) - seconds, int(now)), now)
 
     def state(self, name: str) -> str:
         """CLOSED, HALF_OPEN or OPEN; DISABLED for one that the operator has switched off or given no key."""

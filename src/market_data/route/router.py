@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from market_data.errors import NoProvider, ProviderAnswer, ProviderFault, Throttled
 from market_data.market.bar import Bars
 from market_data.market.capability import Capability
+from market_data.market.span import Span
 from market_data.provider import Answer, Query, Reach
 from market_data.route.breaker import State
 from market_data.route.call import Caller, NoRoom, OutOfTime, Parts
@@ -27,6 +28,7 @@ class Answered:
 
     provider: str
     reach: Reach
+    span: Span  # what it was asked for: of the question's span, what it has bars of
     answer: Answer
     asked_at: float  # epoch seconds
     before: tuple[ProviderAnswer, ...]
@@ -112,9 +114,11 @@ class Router:
 
         `free`: it need not be the only trial of a provider that is on trial.
         """
+        reach = self.roster.providers[name].facts.reach[query.capability]
+        span = reach.told(query) or query.span
         try:
             with nullcontext() if free else self.trial(name, query.capability):
-                asked_at, answer = await self.caller.ask(name, query, deadline, so_far.parts)
+                asked_at, answer = await self.caller.ask(name, query.of(span), deadline, so_far.parts)
         except OnTrial:  # since the ranking was made
             so_far.waits.append(self._clock())
             so_far.told.setdefault(name, ProviderAnswer(name, "excluded", "its trial is under way"))
@@ -128,9 +132,8 @@ class Router:
             if not isinstance(fault, Throttled):
                 so_far.asked.add(name)
         else:
-            reach = self.roster.providers[name].facts.reach[query.capability]
             before = tuple(one for one in so_far.told.values() if one.provider != name)
-            answered = Answered(name, reach, answer, asked_at, before)
+            answered = Answered(name, reach, span, answer, asked_at, before)
             if not (isinstance(answer, Bars) and len(answer) == 0):
                 return answered
             so_far.told[name] = ProviderAnswer(name, "empty", "it has no bars there")

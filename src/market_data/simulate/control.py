@@ -13,6 +13,7 @@ from market_data.market.span import Span, epoch, moment
 from market_data.simulate.fault import EVERY, Switched, read_fault, read_provider, read_switched
 from market_data.simulate.meter import Calls
 from market_data.simulate.protocol import Plan
+from market_data.simulate.protocols import mutes
 from market_data.simulate.simulator import Simulator
 from market_data.simulate.tape import canonical
 
@@ -31,7 +32,7 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
         return web.json_response(_state(simulator, request))
 
     async def switch_on(request: web.Request) -> web.Response:
-        fault = read_switched(await _read_object(request), simulator.protocols)
+        fault = read_switched(await _read_object(request), mutes(simulator.protocols))
         simulator.switchboard.switch_on(fault)
         return web.json_response({"faults": _faults(simulator)}, status=201)
 

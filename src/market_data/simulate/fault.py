@@ -50,11 +50,11 @@ class Line:
     unit: str = ""
     usual: float | None = None
     largest: float = 0.0
-    not_at: frozenset[str] = frozenset()  # providers whose answers could not show it
-    because: str = ""  # why they could not
 
 
-_KEYED = "its rows are the keys of a JSON object, which cannot be told twice"
+Mute = Mapping[Fault, str]
+"""The faults that a provider's answers could not show, and why they could not."""
+
 _SHARE = "% of the rows"
 
 FAULTS: Mapping[Fault, Line] = {
@@ -80,11 +80,7 @@ FAULTS: Mapping[Fault, Line] = {
     Fault.UNEQUAL_ARRAYS: Line(
         "one close is missing from the columns, or from the last row (Alpha Vantage: from every row)"
     ),
-    Fault.WRONG_SYMBOL: Line(
-        "answers for another symbol, at twice the price",
-        not_at=frozenset({"binance", "coinbase", "finnhub"}),
-        because="its answers do not say which symbol they are about, so that nobody could tell",
-    ),
+    Fault.WRONG_SYMBOL: Line("answers for another symbol, at twice the price"),
     Fault.NO_DATA: Line("says that there are no bars, in the provider's own words, though there are"),
     Fault.LATE_BARS: Line("holds back the bars that ended in the newest minutes", "min", 3, 1440),
     Fault.MISSING_MINUTES: Line("leaves out bars, always the same ones", _SHARE, 20, 100),
@@ -92,17 +88,8 @@ FAULTS: Mapping[Fault, Line] = {
     Fault.NAN: Line("tells closes as NaN", _SHARE, 100, 100),
     Fault.NEGATIVE: Line("tells prices below zero", _SHARE, 100, 100),
     Fault.FIRST_VOLUME_ZERO: Line("tells volume 0 for the first bar of each regular session, as Yahoo does"),
-    Fault.DUPLICATE_ROWS: Line(
-        "tells rows twice, alike", _SHARE, 100, 100, not_at=frozenset({"alphavantage"}), because=_KEYED
-    ),
-    Fault.CONFLICTING_ROWS: Line(
-        "tells rows twice, with different closes",
-        _SHARE,
-        100,
-        100,
-        not_at=frozenset({"alphavantage"}),
-        because=_KEYED,
-    ),
+    Fault.DUPLICATE_ROWS: Line("tells rows twice, alike", _SHARE, 100, 100),
+    Fault.CONFLICTING_ROWS: Line("tells rows twice, with different closes", _SHARE, 100, 100),
     Fault.OUT_OF_ORDER: Line("tells every second row first"),
 }
 
@@ -120,8 +107,6 @@ class Switched:
 
     def __post_init__(self) -> None:
         line = FAULTS[self.fault]
-        if self.provider in line.not_at:
-            raise BadQuestion(f"{self.fault} cannot be switched on at {self.provider}: {line.because}")
         if self.value is not None and not line.unit:
             raise BadQuestion(f"{self.fault} takes no value")
         if self.value is not None and not 0 < self.value <= line.largest:
@@ -139,11 +124,15 @@ class Switched:
         return FAULTS[self.fault].usual if self.value is None else self.value
 
     def concerns(self, provider: str, symbols: Collection[str]) -> bool:
-        """Whether it strikes requests for these symbols at this provider."""
-        here = (
-            provider not in FAULTS[self.fault].not_at if self.provider == EVERY else self.provider == provider
-        )
+        """Whether it is meant for requests for these symbols at this provider."""
+        here = self.provider in {EVERY, provider}
         return here and (self.symbol is None or self.symbol in symbols)
+
+
+def check_shown(fault: Switched, providers: Mapping[str, Mute]) -> None:
+    """Raise BadQuestion, with the reason, if the answers of the fault's provider could not show it."""
+    if because := providers.get(fault.provider, {}).get(fault.fault):
+        raise BadQuestion(f"{fault.fault} cannot be switched on at {fault.provider}: {because}")
 
 
 def read_provider(text: object, providers: Collection[str], *, every: bool = True) -> str:
@@ -162,7 +151,7 @@ def read_fault(text: object) -> Fault:
         raise BadQuestion(f"unknown fault {str(text)[:40]!r}: use one of {', '.join(Fault)}") from None
 
 
-def read_switched(told: Mapping[str, object], providers: Collection[str]) -> Switched:
+def read_switched(told: Mapping[str, object], providers: Mapping[str, Mute]) -> Switched:
     """The fault that a JSON object describes; BadQuestion says what is wrong with it."""
     known = ("provider", "fault", "symbol", "value", "probability", "times")
     if strange := sorted(set(told) - set(known)):
@@ -175,7 +164,7 @@ def read_switched(told: Mapping[str, object], providers: Collection[str]) -> Swi
     if times is not None and (not isinstance(times, int) or isinstance(times, bool)):
         raise BadQuestion("times: a whole number, or leave it out for no end")
     probability = _number(told, "probability")
-    return Switched(
+    switched = Switched(
         read_provider(told["provider"], providers),
         read_fault(told["fault"]),
         canonical(symbol) if symbol else None,
@@ -183,9 +172,11 @@ def read_switched(told: Mapping[str, object], providers: Collection[str]) -> Swi
         1.0 if probability is None else probability,
         times,
     )
+    check_shown(switched, providers)
+    return switched
 
 
-def read_option(text: str, providers: Collection[str]) -> Switched:
+def read_option(text: str, providers: Mapping[str, Mute]) -> Switched:
     """The fault that `PROVIDER:FAULT[=VALUE][@SYMBOL]` describes, as in yahoo:latency=500@AAPL."""
     subject, _, symbol = text.partition("@")
     provider, colon, rest = subject.partition(":")

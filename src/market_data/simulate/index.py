@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from market_data.simulate.fault import FAULTS
+from market_data.simulate.fault import FAULTS, Fault
 from market_data.simulate.protocol import INVALID_KEY, Plan
 from market_data.simulate.simulator import Simulator
 
@@ -42,7 +42,7 @@ def page(simulator: Simulator, origin: str) -> str:
         (
             fault,
             f"{line.unit}{'' if line.usual is None else f' ({line.usual:g})'}",
-            line.does + (f". Not at {', '.join(line.not_at)}: {line.because}" if line.not_at else ""),
+            line.does + _not_at(simulator, fault),
         )
         for fault, line in FAULTS.items()
     )
@@ -57,6 +57,15 @@ def page(simulator: Simulator, origin: str) -> str:
         f"<pre>{escape(_EXAMPLE.format(origin=origin))}</pre>"
         f"<h2>Faults</h2>{_table(('fault', 'value (usual)', 'what it does'), faults)}"
     )
+
+
+def _not_at(simulator: Simulator, fault: Fault) -> str:
+    """Who could not show a fault, and why."""
+    reasons: dict[str, list[str]] = {}
+    for name, one in simulator.protocols.items():
+        if because := one.facts.mute.get(fault):
+            reasons.setdefault(because, []).append(name)
+    return "".join(f". Not at {', '.join(names)}: {because}" for because, names in reasons.items())
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

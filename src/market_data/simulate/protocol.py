@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from market_data.provider import Limit
+from market_data.simulate.fault import Mute
 from market_data.simulate.tape import Tape
 
 INVALID_KEY = "invalid"
 """The one key that every simulated provider refuses; any other is good."""
+NAMELESS = "its answers do not say which symbol they are about, so that nobody could tell"
+"""Why a provider could not show WRONG_SYMBOL."""
+KEYED = "its rows are the keys of a JSON object, which cannot be told twice"
+"""Why a provider could not show DUPLICATE_ROWS and CONFLICTING_ROWS."""
 
 
 class Plan(StrEnum):
@@ -67,6 +72,7 @@ class Facts:
     base_path: str  # between the prefix and the endpoints, as in the real base URL
     limits: Mapping[Plan, tuple[Limit, ...]]
     endpoints: frozenset[str]  # the labels that `endpoint_of` gives; others count as "other"
+    mute: Mute = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from market_data.simulate.config import SimulatorConfig
 from market_data.simulate.fault import EVERY, Fault, Switched
 from market_data.simulate.meter import Calls, Meter
 from market_data.simulate.protocol import Allowance, Ask, Plan, Reply, WireProtocol
-from market_data.simulate.protocols import discover
+from market_data.simulate.protocols import discover, mutes
 from market_data.simulate.spoil import SpoiledTape
 from market_data.simulate.switchboard import Switchboard
 from market_data.simulate.tape import Rack, Tape, trading_hours
@@ -57,9 +57,12 @@ class Simulator:
             clock=clock,
             protocols=protocols,
             tape=Rack(
-                (RecordedTape(config.recorded, config.zone), GeneratedTape(config.seed, config.symbols))
+                (
+                    RecordedTape(config.recorded, config.zone),
+                    GeneratedTape(config.seed, config.symbols, config.sessions_kept),
+                )
             ),
-            switchboard=Switchboard(config.seed, config.faults),
+            switchboard=Switchboard(config.seed, mutes(protocols), config.faults),
             plans={name: config.plans.get(name, Plan.FREE) for name in protocols},
             meters={name: Meter() for name in protocols},
             calls={name: Calls() for name in protocols},

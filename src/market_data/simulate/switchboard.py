@@ -1,12 +1,12 @@
 """Which faults are on, and which of them strike a request."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from market_data.errors import BadQuestion
-from market_data.simulate.fault import EVERY, Fault, Switched
+from market_data.simulate.fault import EVERY, Fault, Mute, Switched, check_shown
 
 MOST_FAULTS = 256
 """Faults that can be on at once."""
@@ -21,14 +21,19 @@ class _Active:
 class Switchboard:
     """Faults are switched on and off here while the simulator runs; chance is drawn from `seed`."""
 
-    def __init__(self, seed: int, faults: Iterable[Switched] = ()) -> None:
+    def __init__(self, seed: int, providers: Mapping[str, Mute], faults: Iterable[Switched] = ()) -> None:
+        self._providers = providers
         self._chance = np.random.Generator(np.random.PCG64(seed))
         self._active: list[_Active] = []
         for one in faults:
             self.switch_on(one)
 
     def switch_on(self, fault: Switched) -> None:
-        """Turn a fault on, instead of the same one with other values. BadQuestion past MOST_FAULTS."""
+        """Turn a fault on, instead of the same one with other values.
+
+        BadQuestion past MOST_FAULTS, or if the provider's answers could not show it.
+        """
+        check_shown(fault, self._providers)
         same = (fault.provider, fault.fault, fault.symbol)
         kept = [
             one
@@ -59,7 +64,8 @@ class Switchboard:
         struck: dict[Fault, Switched] = {}
         for one in self._active:
             if (
-                not one.switched.concerns(provider, symbols)
+                one.switched.fault in self._providers.get(provider, {})
+                or not one.switched.concerns(provider, symbols)
                 or self._chance.random() >= one.switched.probability
             ):
                 continue

@@ -131,7 +131,7 @@ async def _supersede(connection: Connection, told: Told, known: Times, going: Ti
         as_of,
         [moment(ts) for ts in staying.tolist()],
     )
-    if tag != f"INSERT 0 {len(going)}":  # somebody has changed by SQL what has been compared
+    if tag != f"DELETE {len(going)}":  # somebody has changed by SQL what has been compared
         raise asyncpg.UniqueViolationError(f"{len(going)} bars were to be superseded: {tag}")
 
 

@@ -1,5 +1,6 @@
-"""The closes of a series: what tells whether a provider has re-based its history."""
+"""The closes of a series: what tells whether a bar is strange, or history re-based."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -29,3 +30,21 @@ async def load(
     ts = np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
     close = np.fromiter((row["close"] for row in rows), np.float64, len(rows))
     return Closes(ts, close, rows[0]["first"] if rows else None)
+
+
+class Beside(NamedTuple):
+    """The closes of the final bars right before and right after a stretch of a series; None: none is near."""
+
+    before: float | None
+    after: float | None
+
+
+async def beside(
+    database: Database, symbol: str, interval: Interval, adjustment: Adjustment, span: Span, *, within: int
+) -> Beside:
+    """The closes next to `span`, of bars that open at most `within` seconds from it."""
+    query, bounds = Table.of(interval).sql("bars_beside"), (moment(span.start), moment(span.end))
+    row = await database.fetch_one(
+        query, symbol, interval.value, *bounds, adjustment.value, timedelta(seconds=within)
+    )
+    return Beside(row["before"], row["after"]) if row else Beside(None, None)

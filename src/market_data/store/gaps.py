@@ -17,6 +17,14 @@ async def short(database: Database, symbols: Sequence[str], span: Span, expected
     return [row["symbol"] for row in rows]
 
 
+async def short_of_days(database: Database, symbols: Sequence[str], span: Span, expected: int) -> list[str]:
+    """The symbols that have final 1d bars of fewer than `expected` days in `span`."""
+    rows = await database.fetch(
+        sql("gaps_short_days"), list(symbols), moment(span.start), moment(span.end), expected
+    )
+    return [row["symbol"] for row in rows]
+
+
 async def minutes(connection: Connection | Database, places: Places) -> Places:
     """What is missing of each place: minutes without a final 1m bar or a vacancy, adjoining ones together."""
     if not places:
@@ -36,7 +44,7 @@ async def days(connection: Connection | Database, places: Sequence[tuple[str, in
     return [(row["symbol"], epoch(row["day"])) for row in rows]
 
 
-async def newest(database: Database, symbols: Sequence[str], span: Span) -> dict[str, int]:
-    """By symbol, the label of the newest 1m bar that opens in `span`, final or not."""
-    rows = await database.fetch(sql("gaps_newest"), list(symbols), moment(span.start), moment(span.end))
-    return {row["symbol"]: epoch(row["newest"]) for row in rows}
+async def fresh(database: Database, symbols: Sequence[str], span: Span) -> set[str]:
+    """The symbols that have a 1m bar in `span`, final or not."""
+    rows = await database.fetch(sql("gaps_fresh"), list(symbols), moment(span.start), moment(span.end))
+    return {row["symbol"] for row in rows}

@@ -10,6 +10,7 @@ from market_data.events import (
     AggregatesBuilt,
     BackfillEnded,
     BackfillsQueued,
+    BarsDoubted,
     BarsWritten,
     Coordinated,
     Event,
@@ -30,6 +31,7 @@ from market_data.events import (
 _LINES: dict[type[Event], tuple[int, str]] = {
     ProviderAsked: (logging.DEBUG, "Provider asked"),
     BarsWritten: (logging.DEBUG, "Bars written"),
+    BarsDoubted: (logging.INFO, "Bars were doubted"),
     JobFinished: (logging.DEBUG, "Data collector job finished"),
     JobDropped: (logging.ERROR, "A job became a dead letter"),
     Swept: (logging.INFO, "Data collector swept"),

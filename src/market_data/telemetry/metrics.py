@@ -19,6 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 from market_data.events import (
     BackfillEnded,
     BackfillsQueued,
+    BarsDoubted,
     BarsWritten,
     Event,
     GapsFound,
@@ -56,7 +57,18 @@ METRICS = (
     Metric(Counter, "jobs_processed_total", ("type", "provider"), "Fetch jobs that were served."),
     Metric(Gauge, "fetch_queue_depth", ("tier",), "Fetch jobs that wait or run."),
     Metric(Counter, "bars_written_total", ("interval", "source"), "Bars that were new or changed."),
-    Metric(Counter, "bars_rejected_total", ("interval", "source"), "Bars that were told but not believed."),
+    Metric(
+        Counter,
+        "bars_rejected_total",
+        ("interval", "source", "reason"),
+        "Bars that were told but not believed.",
+    ),
+    Metric(
+        Counter,
+        "bars_doubted_total",
+        ("interval", "source", "doubt", "outcome"),
+        "Bars that were strange, and what became of them.",
+    ),
     Metric(
         Gauge,
         "ingestion_lag_seconds",
@@ -150,8 +162,12 @@ class Metrics:
     def _bars_written(self, event: BarsWritten) -> None:
         self.histogram("write_batch_ms").observe(event.milliseconds)
         self.counter("bars_written_total", event.interval, event.source).inc(event.changed)
-        if event.rejected:
-            self.counter("bars_rejected_total", event.interval, event.source).inc(event.rejected)
+        for reason, count in event.reasons:
+            self.counter("bars_rejected_total", event.interval, event.source, reason).inc(count)
+
+    def _bars_doubted(self, event: BarsDoubted) -> None:
+        told = (event.interval, event.source, event.doubt, event.outcome)
+        self.counter("bars_doubted_total", *told).inc(event.bars)
 
     def _job_finished(self, event: JobFinished) -> None:
         if event.outcome == "done":
@@ -179,6 +195,7 @@ class Metrics:
 _COUNTED: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ProviderAsked: Metrics._provider_asked,
     BarsWritten: Metrics._bars_written,
+    BarsDoubted: Metrics._bars_doubted,
     JobFinished: Metrics._job_finished,
     Published: Metrics._published,
     GapsFound: Metrics._gaps_found,

@@ -7,7 +7,7 @@ from market_data.store.connect import Database
 from .conftest import CORE
 
 FILL = """
--- Of $1 symbols every $4 days, from $2 to $3 days ago, an hour and a half of minutes with holes and a running one.
+-- Of $1 symbols every $4 days, from $2 to $3 days ago, an hour and a half with holes and a running minute.
 INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider, status)
 SELECT 'S' || number, '1m', at, 100 + i % 7, 103 + i % 11, 99 - i % 5, 100 + i % 3, 10 + i * number, 'yahoo',
        CASE WHEN i = 89 THEN 'partial' ELSE 'final' END
@@ -61,7 +61,7 @@ async def differences(database: Database) -> list[tuple[int, int]]:
 
 async def built(database: Database, view: str) -> list[tuple[Any, ...]]:
     """All bars of a view or a table, in an order of their own."""
-    return sorted(tuple(one) for one in await database.fetch(f"SELECT * FROM {view}"))
+    return sorted(tuple(one) for one in await database.fetch(f"SELECT * FROM {view}"))  # noqa: S608 - ours
 
 
 async def number(database: Database, query: str, *values: object) -> int:
@@ -69,6 +69,11 @@ async def number(database: Database, query: str, *values: object) -> int:
     row = await database.fetch_one(query, *values)
     assert row is not None
     return int(row[0])
+
+
+async def build(database: Database, view: str, until: str, since: str = "NULL") -> None:
+    """Build a view as a scheduled refresh does."""
+    await database.run(f"CALL refresh_continuous_aggregate('{view}', {since}, now() - interval '{until}')")
 
 
 async def run_job(database: Database, name: str) -> None:

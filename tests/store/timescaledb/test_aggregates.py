@@ -1,4 +1,4 @@
-"""Bars of 5m and 1h on TimescaleDB are those that plain PostgreSQL makes of the same minutes, whatever happens."""
+"""Bars of 5m and 1h on TimescaleDB are those that plain PostgreSQL makes of the same minutes, always."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from market_data import refresh
+from market_data.errors import StoreUnavailable
 from market_data.events import AggregatesBuilt, Event
 from market_data.market.bar import Row
 from market_data.market.span import Span, epoch, moment
@@ -15,12 +16,16 @@ from market_data.store import gaps, touched, universe, write
 from market_data.store.connect import Database, migrate, open_database
 
 from ..conftest import Saying, row, told  # noqa: TID252 - the tests of the store have no name of their own
-from .days import VIEWS, built, compress, differences, fill, number, run_job
+from .days import VIEWS, build, built, compress, differences, fill, number, run_job
 
 pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 NOTES = "SELECT count(*) FROM candles_touched"
+KILL = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE '%CALL candles_refresh%' AND pid <> pg_backend_pid()
+"""
 MATERIALIZED = """
 SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) AS name
 FROM timescaledb_information.continuous_aggregates WHERE view_name = $1
@@ -50,19 +55,20 @@ async def spoil(database: Database, view: str) -> None:
     """Make all that is built of a view wrong, so that what is built anew can be told from what is not."""
     found = await database.fetch_one(MATERIALIZED, view)
     assert found is not None
-    await database.run(f"UPDATE {found['name']} SET volume = -1")
+    await database.run(f"UPDATE {found['name']} SET volume = -1")  # noqa: S608 - ours
 
 
 async def built_anew(database: Database, view: str) -> set[int]:
     """When the bars open that are not spoilt any more."""
-    return {epoch(one["ts"]) for one in await database.fetch(f"SELECT ts FROM {view} WHERE volume <> -1")}
+    query = f"SELECT ts FROM {view} WHERE volume <> -1"  # noqa: S608 - ours
+    return {epoch(one["ts"]) for one in await database.fetch(query)}
 
 
 async def test_they_are_those_of_plain_postgresql_row_by_row_built_or_not(database: Database) -> None:
     await fill(database, symbols=3, first=40, last=0, every=3)
     assert [differ for _, differ in await differences(database)] == [0, 0], "nothing is built yet"
     for view in VIEWS:
-        await database.run(f"CALL refresh_continuous_aggregate('{view}', NULL, now() - interval '10 days')")
+        await build(database, view, "10 days")
     (fives, five), (hours, hour) = await differences(database)
     assert (five, hour) == (0, 0)
     assert fives > 14 * 3 * 18
@@ -71,7 +77,7 @@ async def test_they_are_those_of_plain_postgresql_row_by_row_built_or_not(databa
     assert [differ for _, differ in await differences(database)] == [0, 0]
 
 
-async def test_a_late_bar_or_correction_builds_exactly_the_buckets_that_it_touched(
+async def test_late_bars_and_corrections_build_exactly_the_buckets_that_they_touch(
     database: Database,
 ) -> None:
     await fill(database, symbols=2, first=30, last=3, every=3)
@@ -99,10 +105,13 @@ async def test_after_late_bars_and_corrections_they_are_those_of_plain_postgresq
 
 
 async def test_what_is_written_and_what_is_noted_are_one_transaction(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def failing() -> None:
         async with database.transaction() as connection:
             await write.write(connection, told([row(ago(12))], Saying(at=NOW.timestamp())))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failing()
     assert await number(database, NOTES) == 0
     await late(database, [row(ago(12))])
     assert await number(database, NOTES) == 1
@@ -133,9 +142,7 @@ async def test_where_no_job_has_run_for_days_what_is_read_has_no_hole(database: 
     assert [differ for _, differ in await differences(database)] == [0, 0]
     await touched.refresh(database)
     for view in VIEWS:  # when jobs run again, they look back three days
-        await database.run(
-            f"CALL refresh_continuous_aggregate('{view}', now() - interval '3 days', now() - interval '2 hours')"
-        )
+        await build(database, view, "2 hours", since="now() - interval '3 days'")
     assert [differ for _, differ in await differences(database)] == [0, 0]
 
 
@@ -166,15 +173,32 @@ async def test_what_is_deleted_by_hand_is_missing_also_where_it_was_compressed(d
 
 
 async def test_the_service_builds_by_itself(database: Database) -> None:
-    told_of: list[Event] = []
+    told_of: asyncio.Queue[Event] = asyncio.Queue()
     await late(database, [row(ago(12))])
     configuration = read({"AGGREGATES_REFRESH_SEC": "0.2"}, dotenv=None)
-    loop = asyncio.create_task(refresh.run(database, InForce(configuration), told_of.append))
+    loop = asyncio.create_task(refresh.run(database, InForce(configuration), told_of.put_nowait))
     async with asyncio.timeout(60):
-        while not told_of:
-            await asyncio.sleep(0.05)
+        event = await told_of.get()
     loop.cancel()
     await asyncio.wait({loop})
-    assert isinstance(told_of[0], AggregatesBuilt)
-    assert told_of[0].left == 0
+    assert isinstance(event, AggregatesBuilt)
+    assert event.left == 0
     assert await number(database, NOTES) == 0
+
+
+async def test_killed_while_it_builds_it_goes_on_with_the_rest(postgres_url: str, anyio_backend: str) -> None:
+    async with open_database(postgres_url, 3) as database:
+        await fill(database, symbols=3, first=100, last=3, every=1)
+        await touched.refresh(database)
+        for day in range(10, 90):
+            await late(database, [row(ago(day, 30), 900.0)])
+        building = asyncio.create_task(touched.refresh(database))
+        async with asyncio.timeout(60):
+            while (left := await number(database, NOTES)) == 80:
+                pass
+            assert await number(database, KILL) == 1
+            with pytest.raises(StoreUnavailable):
+                await building
+        assert 0 < await number(database, NOTES) <= left < 80
+        assert await touched.refresh(database) == 0
+        assert [differ for _, differ in await differences(database)] == [0, 0]

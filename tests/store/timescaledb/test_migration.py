@@ -1,4 +1,4 @@
-"""TimescaleDB's migration: once and again, on nothing and on plain tables with bars, whole and interrupted."""
+"""TimescaleDB's migration: once, again, on nothing, on plain tables with bars, and interrupted."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -46,6 +46,8 @@ SELECT proc_name, config - 'hypertable_id' - 'mat_hypertable_id' AS config, sche
 FROM timescaledb_information.jobs WHERE job_id >= 1000 ORDER BY job_id
 """
 WAITING = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND next_start = 'infinity'"
+PAUSE = "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
+BARS = "SELECT count(*) FROM candles_intraday"
 OLD = "SELECT count(*) FROM candles_intraday WHERE ts < now() - interval '367 days'"
 
 
@@ -120,9 +122,7 @@ async def test_bars_of_plain_tables_move_into_chunks_and_are_built_before_any_is
     async with open_database(timescale_url, 1) as database:
         assert await built(database, "candles_intraday") == bars
         await run_job(database, "policy_retention")
-        assert (
-            await number(database, OLD) == 0 < await number(database, "SELECT count(*) FROM candles_intraday")
-        )
+        assert await number(database, OLD) == 0 < await number(database, BARS)
         assert [await built(database, one) for one in VIEWS] == views
         assert await number(database, "SELECT count(*) FROM candles_touched") == 0
     await _done("psql", timescale_url, apply)  # again, when minutes are gone
@@ -156,9 +156,7 @@ async def test_what_an_operator_changed_stays_changed(timescale_url: str, apply:
     await _done("psql", timescale_url, apply)
     async with open_database(timescale_url, 1) as database:
         await database.run("SELECT remove_retention_policy('candles_intraday')")
-        await database.run(
-            "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
-        )
+        await database.run(PAUSE)
     before = await _state(timescale_url)
     for way in ("psql", "service"):
         await _done(way, timescale_url, apply)

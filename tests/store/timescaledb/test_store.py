@@ -1,7 +1,8 @@
 """What the service writes and reads, on the full TimescaleDB: the tests of the store once more."""
 
 # ruff: noqa: F403, TID252
-from ..test_bars_history import *
+from ..test_bars_bulk import *
+from ..test_bars_history import *  # type: ignore[assignment]  # its constants are its own
 from ..test_bars_read import *
 from ..test_bars_rejected import *
 from ..test_bars_write import *

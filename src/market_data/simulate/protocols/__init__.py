@@ -1,8 +1,10 @@
 """The protocols: one file each, found by looking. A file defines FACTS and the functions of WireProtocol."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
+from market_data.simulate.fault import Mute
 from market_data.simulate.protocol import WireProtocol
 
 
@@ -14,3 +16,8 @@ def discover() -> dict[str, WireProtocol]:
         for one in modules
     )
     return {one.facts.name: one for one in sorted(protocols, key=lambda one: one.facts.name)}
+
+
+def mutes(protocols: Mapping[str, WireProtocol]) -> dict[str, Mute]:
+    """By provider's name the faults that its answers could not show."""
+    return {name: one.facts.mute for name, one in protocols.items()}

@@ -39,6 +39,8 @@ HELD_BACK = 900
 """Seconds: of all exchanges a free key sees nothing newer."""
 LOOK_BACK = 5 * 86_400
 """Seconds in which there has been a session, whatever the holidays."""
+JUST_NOW = 900
+"""Seconds in which a market that is open has had a trade, most likely."""
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _TIMEFRAMES = {
@@ -173,9 +175,10 @@ def _newest(ask: Ask, endpoint: str, crypto: bool) -> Reply:
 
 def _snapshot(ask: Ask, listing: Listing) -> dict[str, object] | None:
     """What is newest of a symbol; None where it never traded."""
-    span = Span(int(ask.now) - LOOK_BACK, int(ask.now) + 1)
-    minutes = sorted(ask.tape.bars(listing.symbol, Interval.M1, span, ask.now).rows())
-    days = sorted(ask.tape.bars(listing.symbol, Interval.D1, span, ask.now).rows())
+    days = _back(ask, listing, Interval.D1, LOOK_BACK)
+    minutes = _back(ask, listing, Interval.M1, JUST_NOW)
+    if len(minutes) < 2:  # one that runs, and none that is over
+        minutes = _back(ask, listing, Interval.M1, LOOK_BACK)
     if not minutes:
         return None
     newest = minutes[-1]
@@ -195,6 +198,11 @@ def _snapshot(ask: Ask, listing: Listing) -> dict[str, object] | None:
         "dailyBar": _bar(stamped[-1]) if stamped else None,
         "prevDailyBar": _bar(stamped[-2]) if len(stamped) > 1 else None,
     }  # fmt: skip
+
+
+def _back(ask: Ask, listing: Listing, interval: Interval, seconds: int) -> list[Row]:
+    span = Span(int(ask.now) - seconds, int(ask.now) + 1)
+    return sorted(ask.tape.bars(listing.symbol, interval, span, ask.now).rows())
 
 
 def _offer(price: float, off: float) -> float:

@@ -11,7 +11,8 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
-from market_data.simulate.protocol import INVALID_KEY, Ask, Facts, Plan, Reply
+from market_data.simulate.fault import Fault
+from market_data.simulate.protocol import INVALID_KEY, KEYED, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing, canonical
 
 _BURST = Limit(1, 1)
@@ -22,6 +23,7 @@ FACTS = Facts(
     base_path="",
     limits={Plan.FREE: (_BURST, _DAILY), Plan.PREMIUM: (Limit(75, 60),), Plan.UNLIMITED: ()},
     endpoints=frozenset({"TIME_SERIES_INTRADAY", "TIME_SERIES_DAILY", "GLOBAL_QUOTE"}),
+    mute={Fault.DUPLICATE_ROWS: KEYED, Fault.CONFLICTING_ROWS: KEYED},
 )
 
 COMPACT_ROWS = 100

@@ -10,7 +10,8 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
-from market_data.simulate.protocol import Ask, Facts, Plan, Reply
+from market_data.simulate.fault import Fault
+from market_data.simulate.protocol import NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing
 
 CALL_WEIGHT = 2
@@ -23,6 +24,7 @@ FACTS = Facts(
     base_path="",
     limits={Plan.FREE: (_MINUTE,), Plan.PREMIUM: (_MINUTE,), Plan.UNLIMITED: ()},
     endpoints=frozenset({"klines", "ticker/24hr", "ticker/bookTicker", "ticker/price", "time"}),
+    mute={Fault.WRONG_SYMBOL: NAMELESS},
 )
 
 USUAL_ROWS = 500

@@ -9,7 +9,8 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.provider import Limit
-from market_data.simulate.protocol import Ask, Facts, Plan, Reply
+from market_data.simulate.fault import Fault
+from market_data.simulate.protocol import NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing
 
 _LIMITS = (Limit(15, 1), Limit(100, 10))  # 10 a second, for a moment 15; by address: nobody can buy more
@@ -19,6 +20,7 @@ FACTS = Facts(
     base_path="",
     limits={Plan.FREE: _LIMITS, Plan.PREMIUM: _LIMITS, Plan.UNLIMITED: ()},
     endpoints=frozenset({"products/candles", "products/ticker", "time"}),
+    mute={Fault.WRONG_SYMBOL: NAMELESS},
 )
 
 MOST_CANDLES = 300

@@ -8,7 +8,8 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
-from market_data.simulate.protocol import INVALID_KEY, Ask, Facts, Plan, Reply
+from market_data.simulate.fault import Fault
+from market_data.simulate.protocol import INVALID_KEY, NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing, canonical, trading_hours
 
 _BURST = Limit(30, 1)  # on every plan
@@ -18,6 +19,7 @@ FACTS = Facts(
     base_path="/api/v1",
     limits={Plan.FREE: (Limit(60, 60), _BURST), Plan.PREMIUM: (Limit(300, 60), _BURST), Plan.UNLIMITED: ()},
     endpoints=frozenset({"quote", "stock/candle", "crypto/candle", "stock/market-status"}),
+    mute={Fault.WRONG_SYMBOL: NAMELESS},
 )
 
 LONGEST_INTRADAY = 30 * 86_400

@@ -1,13 +1,16 @@
 """Bars made from a seed: any symbol, any minute, the same for ever."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import groupby
+from threading import Lock
 
 import numpy as np
 
-from market_data.market.bar import Bars, Mask, Numbers, Row
+from market_data.market.bar import Bars, Mask, Numbers, Row, Times
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
@@ -20,7 +23,7 @@ FIRST_DAY = 1_262_304_000
 SESSIONS_KEPT = 512
 """Sessions of minutes held in memory: at most 70 kB each."""
 DAYS_KEPT = 50_000
-"""Daily bars held in memory: making one costs a session of minutes."""
+"""Daily bars held in memory, the newest made: making one costs a session of minutes."""
 
 _LEVELS = {
     "AAPL": 230.0,
@@ -55,11 +58,12 @@ class GeneratedTape:
     and processors, and "the same for ever" has to outlive both.
     """
 
-    def __init__(self, seed: int, symbols: str) -> None:
+    def __init__(self, seed: int, symbols: str, sessions_kept: int = SESSIONS_KEPT) -> None:
         self._seed = seed
         self._symbols = re.compile(symbols)
-        self._minutes: Callable[[str, Span], Bars] = lru_cache(SESSIONS_KEPT)(self._make)
-        self._day: Callable[[str, Span, Span], Row] = lru_cache(DAYS_KEPT)(self._make_day)
+        self._minutes: Callable[[str, Span], Bars] = lru_cache(sessions_kept)(self._make_minutes)
+        self._known_days: dict[tuple[str, int], Row] = {}
+        self._lock = Lock()  # requests are answered by several threads
 
     def listing(self, symbol: str) -> Listing | None:
         """What `symbol` would be; None if the expression does not match it."""
@@ -86,54 +90,73 @@ class GeneratedTape:
         return until(bars.take((bars.ts >= span.start) & (bars.ts < span.end)), Interval.M1.seconds, now)
 
     def _days(self, listing: Listing, span: Span, now: float) -> Bars:
-        rows: list[Row] = []
+        over: list[Span] = []
+        running: list[Row] = []
         for session in listing.hours.regular.sessions(Span(span.start, span.end + Interval.D1.seconds)):
-            label = session.start - session.start % Interval.D1.seconds
-            if label not in span or session.start >= now:
+            if session.start - session.start % Interval.D1.seconds not in span or session.start >= now:
                 continue
             if session.end <= now:
-                whole = listing.hours.extended.session_at(session.start) or session
-                rows.append(self._day(listing.symbol, whole, session))
+                over.append(session)
             else:
-                rows += by_session(self._window(listing, session, now), listing.hours).rows()
-        return Bars.of(rows)
+                running = by_session(self._window(listing, session, now), listing.hours).rows()
+        return Bars.of([*self._past(listing, over), *running])
 
-    def _make_day(self, symbol: str, whole: Span, regular: Span) -> Row:
-        minutes = self._make(symbol, whole)  # past the cache of minutes: a year of days would sweep it clean
-        hours = trading_hours(asset_type_of(symbol))
-        return by_session(
-            minutes.take((minutes.ts >= regular.start) & (minutes.ts < regular.end)), hours
-        ).rows()[0]
+    def _past(self, listing: Listing, sessions: Sequence[Span]) -> list[Row]:
+        """The daily bars of sessions that are over."""
+        known = {one: self._known_days.get((listing.symbol, one.start)) for one in sessions}
+        by_whole = {
+            listing.hours.extended.session_at(one.start) or one: one
+            for one, row in known.items()
+            if row is None
+        }
+        for _, alike in groupby(sorted(by_whole, key=_seconds), _seconds):
+            some = list(alike)
+            for whole, row in zip(some, self._make(listing.symbol, some).days(), strict=True):
+                known[by_whole[whole]] = row
+                self._known_days[listing.symbol, by_whole[whole].start] = row
+        with self._lock:
+            while len(self._known_days) > DAYS_KEPT:
+                del self._known_days[next(iter(self._known_days))]
+        return [row for row in known.values() if row is not None]
 
-    def _make(self, symbol: str, session: Span) -> Bars:
-        asset_type = asset_type_of(symbol)
-        hours = trading_hours(asset_type)
-        ts = np.arange(session.start, session.end, Interval.M1.seconds, dtype=np.int64)
-        regular = hours.regular.holds(ts)
-        dice = self._dice(symbol, session.start, 10, len(ts))
-        step = np.where(regular, _STEP, _THIN_STEP)
-        price = self._path(symbol, session, hours.extended, (dice[0] + dice[1] - 1) * 2 * step)
-        opens, closes = np.round(price[:-1] * (1 + (dice[2] - 0.5) * 0.2 * step), 2), np.round(price[1:], 2)
-        top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
-        high = np.round(top * (1 + dice[3] * step * 0.6), 2)
-        low = np.round(bottom * (1 - dice[4] * step * 0.6), 2)
-        shape = _always_shape(len(ts)) if asset_type is AssetType.CRYPTO else _session_shape(regular)
-        noise = 0.4 + dice[5] + dice[6] * dice[7] * dice[8]
-        volume = np.floor(self._turnover(symbol) * shape * noise) + 1
-        traded = regular | (dice[9] < _THIN_SHARE)
-        made = Bars(ts, opens, np.maximum(high, top), np.minimum(low, bottom), closes, volume).take(traded)
+    def _make_minutes(self, symbol: str, session: Span) -> Bars:
+        made = self._make(symbol, [session]).minutes()
         for column in made.columns():
             column.setflags(write=False)  # it is kept, and given to everybody who asks
         return made
 
-    def _path(self, symbol: str, session: Span, grid: SessionGrid, moves: Numbers) -> Numbers:
-        """Prices at the borders of the minutes: a walk tied to this session's level and to the next one's."""
-        begin = self._level(symbol, session.start)
-        after = grid.next_open(session.start)
-        end = self._level(symbol, session.end if after is None else after)
-        at = np.arange(len(moves) + 1) / len(moves)
-        walk = np.concatenate(([0.0], np.cumsum(moves)))
-        path: Numbers = (begin + (end - begin) * at) * (1 + walk - walk[-1] * at)
+    def _make(self, symbol: str, sessions: Sequence[Span]) -> "_Sessions":
+        """Sessions that are as long as each other."""
+        asset_type = asset_type_of(symbol)
+        hours = trading_hours(asset_type)
+        minute = np.arange(0, sessions[0].seconds, Interval.M1.seconds, dtype=np.int64)
+        ts = np.array([one.start for one in sessions], np.int64)[:, None] + minute
+        regular = hours.regular.holds(ts)
+        dice = self._dice(symbol, sessions, 10, len(minute))
+        step = np.where(regular, _STEP, _THIN_STEP)
+        price = self._path(symbol, sessions, hours.extended, (dice[0] + dice[1] - 1) * 2 * step)
+        opens = np.round(price[:, :-1] * (1 + (dice[2] - 0.5) * 0.2 * step), 2)
+        closes = np.round(price[:, 1:], 2)
+        top, bottom = np.maximum(opens, closes), np.minimum(opens, closes)
+        high = np.round(top * (1 + dice[3] * step * 0.6), 2)
+        low = np.round(bottom * (1 - dice[4] * step * 0.6), 2)
+        always = asset_type is AssetType.CRYPTO
+        # where regular hours begin is the same in all
+        shape = _always_shape(len(minute)) if always else _session_shape(regular[0])
+        noise = 0.4 + dice[5] + dice[6] * dice[7] * dice[8]
+        volume = np.floor(self._turnover(symbol) * shape * noise) + 1
+        columns = (opens, np.maximum(high, top), np.minimum(low, bottom), closes, volume)
+        return _Sessions(ts, regular, regular | (dice[9] < _THIN_SHARE), columns)
+
+    def _path(self, symbol: str, sessions: Sequence[Span], grid: SessionGrid, moves: Numbers) -> Numbers:
+        """Prices at the borders of the minutes: walks tied to their session's level and to the next one's."""
+        begin = np.array([self._level(symbol, one.start) for one in sessions])[:, None]
+        afters = ((one.end, grid.next_open(one.start)) for one in sessions)
+        end = np.array([self._level(symbol, at if after is None else after) for at, after in afters])[:, None]
+        minutes = moves.shape[1]
+        at = np.arange(minutes + 1) / minutes
+        walk = np.concatenate((np.zeros((len(moves), 1)), np.cumsum(moves, axis=1)), axis=1)
+        path: Numbers = (begin + (end - begin) * at) * (1 + walk - walk[:, -1:] * at)
         return path
 
     def _level(self, symbol: str, at: int) -> float:
@@ -158,12 +181,42 @@ class GeneratedTape:
         digest = blake2b(f"{self._seed}|{symbol}|{about}".encode(), digest_size=6).digest()
         return int.from_bytes(digest) / 2**48
 
-    def _dice(self, symbol: str, start: int, rows: int, columns: int) -> Numbers:
-        """Numbers in [0, 1) of shape (rows, columns)."""
-        digest = blake2b(f"{self._seed}|{symbol}|{start}".encode(), digest_size=16).digest()
-        raw = np.random.Philox(key=int.from_bytes(digest)).random_raw(rows * columns)
-        dice: Numbers = (raw >> np.uint64(11)).astype(np.float64).reshape(rows, columns) * 2.0**-53
+    def _dice(self, symbol: str, sessions: Sequence[Span], rows: int, columns: int) -> Numbers:
+        """Numbers in [0, 1) of shape (rows, sessions, columns)."""
+        raw = np.empty((rows, len(sessions), columns), np.uint64)
+        for place, one in enumerate(sessions):
+            digest = blake2b(f"{self._seed}|{symbol}|{one.start}".encode(), digest_size=16).digest()
+            rolled = np.random.Philox(key=int.from_bytes(digest)).random_raw(rows * columns)
+            raw[:, place] = rolled.reshape(rows, columns)
+        dice: Numbers = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return dice
+
+
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """Sessions of the same hours, minute by minute, all shape (sessions, minutes); columns as in Bars."""
+
+    ts: Times
+    regular: Mask
+    traded: Mask
+    columns: tuple[Numbers, Numbers, Numbers, Numbers, Numbers]
+
+    def minutes(self) -> Bars:
+        """The minutes that have trades, of all sessions one after the other."""
+        return Bars(self.ts[self.traded], *(column[self.traded] for column in self.columns))
+
+    def days(self) -> list[Row]:
+        """Of each session, the daily bar of its regular hours."""
+        first, *_, last = np.flatnonzero(self.regular[0])
+        inside = slice(first, last + 1)
+        opens, highs, lows, closes, volumes = (column[:, inside] for column in self.columns)
+        labels = self.ts[:, first] - self.ts[:, first] % Interval.D1.seconds
+        told = (labels, opens[:, 0], highs.max(1), lows.min(1), closes[:, -1], volumes.sum(1))
+        return list(zip(*(column.tolist() for column in told), strict=True))
+
+
+def _seconds(session: Span) -> int:
+    return session.seconds
 
 
 def _session_shape(regular: Mask) -> Numbers:

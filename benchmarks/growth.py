@@ -1,0 +1,126 @@
+"""Whether writing and asking stay as fast while the table grows: 1 and 10 million bars, 100 with a flag.
+
+    TEST_TIMESCALE_URL=postgresql://superuser@host/database python benchmarks/growth.py [--most 100]
+
+On TimescaleDB (chunks older than 14 days compressed) and on plain PostgreSQL, on the same server. A thousand
+symbols are collected for 3 sessions, 26, and 257, the newest the same each time; what is measured is what the
+service does all day: it writes 500 new bars of a series, corrects 390, asks for a session and for the newest
+bars, and scans the newest session of all symbols for gaps. Each figure is the median of rounds; the ratio is
+that of the last over the first, and the goal 1.3.
+"""
+
+import argparse
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import numpy as np
+
+from market_data.market.bar import Bars
+from market_data.market.interval import Interval
+from market_data.market.span import Span, moment
+from market_data.store import bars as bars_table
+from market_data.store import gaps, rows, write
+from market_data.store.connect import Database
+from timescale_parts.asked import SYMBOL
+from timescale_parts.databases import database, median, progress, start
+from timescale_parts.tape import MINUTES, Tape, sessions, tapes, told
+
+SYMBOLS = 1000
+STEPS = {1: 3, 10: 26, 100: 257}
+"""Millions of bars, and the sessions that a thousand symbols need for them."""
+ROUNDS = 25
+NEW = 500
+GOAL = 1.3
+COLUMNS = [*rows.COLUMNS, "provider", "as_of", "status", "adjustment", "volume_scope"]
+SESSION = """
+SELECT * FROM candles_intraday WHERE symbol = $1 AND interval = '1m' AND ts >= $2 AND ts < $3 ORDER BY ts
+"""
+COMPRESS = """
+SELECT count(compress_chunk(one, if_not_compressed => true))
+FROM show_chunks('candles_intraday', older_than => interval '14 days') AS one
+"""
+_numbers = count()
+
+
+async def fill(target: Database, days: list[int]) -> None:
+    """Copy whole sessions."""
+    traded = tapes(SYMBOLS)
+    for at in days:
+        origin = ("alpaca", moment(at + 86_400), "final", "raw", "consolidated")
+        packed = [rows.packed((symbol, "1m"), one.session(at), origin) for symbol, one in traded.items()]
+        async with target.connection() as connection:
+            await connection.copy_to_table(
+                "candles_intraday",
+                source=rows.stream(*packed),  # type: ignore[arg-type]  # the driver takes any buffer
+                columns=COLUMNS,
+                format="binary",
+                timeout=600,
+            )
+
+
+def work(target: Database, newest: int) -> dict[str, Callable[[], Awaitable[object]]]:
+    """What the service does all day, by name; `newest` is when the newest session opened."""
+    session = Span(newest, newest + 60 * MINUTES)
+    symbols = [f"S{number:05}" for number in range(SYMBOLS)]
+
+    def minutes(size: int) -> Bars:
+        whole = Tape(np.random.default_rng(next(_numbers)), 50.0)
+        two = [whole.session(newest), whole.session(newest + 60 * MINUTES)]
+        columns = (np.concatenate(pair)[:size] for pair in zip(*(one.columns() for one in two), strict=True))
+        return Bars(*columns)
+
+    async def new() -> None:
+        written = await write.keep(target, told(f"N{next(_numbers):06}", minutes(NEW), time.time()))
+        assert len(written) == NEW
+
+    async def corrected() -> None:
+        assert await write.keep(target, told(SYMBOL, minutes(MINUTES), time.time()))
+
+    async def scan() -> None:
+        short = await gaps.short(target, symbols, session, MINUTES)
+        assert not await gaps.minutes(target, [(symbol, session) for symbol in short])
+
+    async def window() -> None:
+        found = await target.fetch(SESSION, SYMBOL, moment(session.start), moment(session.end))
+        assert len(found) == MINUTES
+
+    return {
+        f"{NEW} new bars of a series": new,
+        f"{MINUTES} corrections": corrected,
+        "a session of a symbol": window,
+        "the newest 120 bars of a symbol": lambda: bars_table.last(target, SYMBOL, Interval.M1, 120),
+        f"the newest bar of {SYMBOLS} symbols": lambda: bars_table.last_of_many(
+            target, symbols, Interval.M1, 1
+        ),
+        f"gaps of {SYMBOLS} symbols, a session": scan,
+    }
+
+
+async def measure(server: str) -> None:
+    reading = argparse.ArgumentParser()
+    reading.add_argument("--most", type=int, default=10, choices=list(STEPS), help="millions of bars")
+    most = reading.parse_args().most
+    steps = {millions: days for millions, days in STEPS.items() if millions <= most}
+    days = sessions(max(steps.values()))
+    for name, timescale in (("TimescaleDB", True), ("PostgreSQL", False)):
+        async with database(server, timescale=timescale) as target:
+            times, filled = [], 0
+            for millions, wanted in steps.items():
+                progress(f"{name}: {millions} million bars")
+                await fill(target, days[len(days) - wanted : len(days) - filled])
+                filled = wanted
+                if timescale:
+                    async with target.connection() as connection:
+                        await connection.execute(COMPRESS, timeout=3600)
+                await target.run("VACUUM ANALYZE candles_intraday", seconds=3600)
+                asked = work(target, days[-1])
+                times.append({one: await median(does, ROUNDS) for one, does in asked.items()})
+        print(f"{name + ', ms':42}", *(f"{millions:>8} M" for millions in steps), f"{'ratio':>7}")
+        for one, first in times[0].items():
+            ratio = times[-1][one] / first
+            print(f"{one:42}", *(f"{step[one]:10.2f}" for step in times), f"{ratio:7.2f} (goal {GOAL})")
+
+
+if __name__ == "__main__":
+    start(measure)
