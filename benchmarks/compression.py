@@ -3,13 +3,15 @@
     TEST_TIMESCALE_URL=postgresql://superuser@host/database python benchmarks/compression.py [SYMBOLS]
 
 The same bars three times on the same server: in the table of plain PostgreSQL, in TimescaleDB's chunks, and
-in these after its jobs have compressed what is older than 14 days. 252 sessions of 390 minutes; the rows come
+in such after its jobs have compressed what is older than 14 days. 252 sessions of 390 minutes; the rows come
 minute by minute, all symbols at once, each learned some seconds after its end, as they do when they are
-collected. Times are medians in ms of warm rounds; the gain is plain PostgreSQL's time over that of the last.
+collected. The three take turns; times are medians in ms of warm rounds, and the gain is plain PostgreSQL's
+time over that of compressed chunks.
 """
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from itertools import count
 
 import numpy as np
@@ -18,12 +20,14 @@ from market_data.market.span import moment
 from market_data.store import rows, touched, write
 from market_data.store.connect import Database
 from timescale_parts.asked import SYMBOL, Work, queries
-from timescale_parts.databases import database, median, progress, start
+from timescale_parts.databases import database, in_turns, progress, start
 from timescale_parts.tape import MINUTES, Tape, sessions, tapes, told
 
 SYMBOLS = 50
 SESSIONS = 252
 ROUNDS = 9
+PATIENCE = 3600.0
+"""Seconds for what comes before measuring."""
 COLUMNS = [*rows.COLUMNS, "provider", "as_of", "status", "adjustment", "volume_scope"]
 JOBS = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'"
 SIZES = """
@@ -77,39 +81,39 @@ def writes(days: list[int]) -> dict[str, Work]:
     }
 
 
-async def timed(target: Database, days: list[int]) -> dict[str, float]:
-    work = queries(days) | writes(days)
-    return {name: await median(one(target), ROUNDS) for name, one in work.items()}
+async def compressed(target: Database) -> tuple[float, float]:
+    """Let the jobs compress; bytes of a bar before and after."""
+    for job in await target.fetch(JOBS):
+        await target.run(f"CALL run_job({job['job_id']})", seconds=PATIENCE)
+    (size,), (packed,) = await target.fetch(SIZES), await target.fetch(COMPRESSED)
+    return float(size["before"]) / packed["bars"], float(size["after"]) / packed["bars"]
 
 
 async def measure(server: str) -> None:
     symbols = int(sys.argv[1]) if len(sys.argv) > 1 else SYMBOLS
     days, bars = sessions(SESSIONS), symbols * SESSIONS * MINUTES
-    async with database(server, timescale=False) as plain, database(server, timescale=True) as chunks:
-        for name, target in (("plain PostgreSQL", plain), ("TimescaleDB", chunks)):
-            progress(f"filling {name}: {bars:,} bars")
-            await fill(target, symbols, days)
-        progress("building 5m and 1h bars, then measuring")
-        while await touched.refresh(chunks):
-            pass
-        (whole,) = await plain.fetch(PLAIN_SIZE)
-        times = [await timed(plain, days), await timed(chunks, days)]
-        for job in await chunks.fetch(JOBS):
-            await chunks.run(f"CALL run_job({job['job_id']})", seconds=3600)
-        (size,), (packed,) = await chunks.fetch(SIZES), await chunks.fetch(COMPRESSED)
-        times.append(await timed(chunks, days))
-    before, after = (float(one) / packed["bars"] for one in (size["before"], size["after"]))
-    plain_bytes = whole["bytes"] / bars
-    print(
-        f"{bars:,} bars of {symbols} symbols, {SESSIONS} sessions. Bytes a bar, with its indexes: plain",
-        end=" ",
-    )
-    print(f"PostgreSQL {plain_bytes / bars:.0f}, chunks {before / bars:.0f}, compressed {after / bars:.1f}")
-    print(f"saved: {1 - after / before:.1%} of the chunks, {1 - after / plain_bytes:.1%} of plain PostgreSQL")
-    print(f"{'ms':46} {'plain':>9} {'chunks':>9} {'compressed':>10} {'gain':>6}")
-    for name, ms in times[0].items():
-        chunked, compressed = (one[name] for one in times[1:])
-        print(f"{name:46} {ms:9.2f} {chunked:9.2f} {compressed:10.2f} {ms / compressed:6.2f}")
+    async with AsyncExitStack() as stack:
+        targets: list[Database] = []
+        for timescale in (False, True, True):
+            progress(f"filling database {len(targets) + 1} of 3 with {bars:,} bars")
+            targets.append(await stack.enter_async_context(database(server, timescale=timescale)))
+            await fill(targets[-1], symbols, days)
+            while await touched.refresh(targets[-1]):
+                pass
+        progress("compressing, then measuring")
+        (whole,) = await targets[0].fetch(PLAIN_SIZE)
+        before, after = await compressed(targets[2])
+        plain = float(whole["bytes"]) / bars
+        print(
+            f"{bars:,} bars of {symbols} symbols, {SESSIONS} sessions. Bytes a bar, with its indexes:",
+            end=" ",
+        )
+        print(f"plain PostgreSQL {plain:.0f}, chunks {before:.0f}, compressed {after:.1f}")
+        print(f"saved: {1 - after / before:.1%} of the chunks, {1 - after / plain:.1%} of plain PostgreSQL")
+        print(f"{'ms':46} {'plain':>9} {'chunks':>9} {'compressed':>10} {'gain':>6}")
+        for name, work in (queries(days) | writes(days)).items():
+            times = await in_turns([work(target) for target in targets], ROUNDS)
+            print(f"{name:46} {times[0]:9.2f} {times[1]:9.2f} {times[2]:10.2f} {times[0] / times[2]:6.2f}")
 
 
 if __name__ == "__main__":

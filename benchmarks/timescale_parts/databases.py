@@ -5,7 +5,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -44,14 +44,15 @@ async def _run(url: str, statement: str) -> None:
         await connection.close()
 
 
-async def median(work: Callable[[], Awaitable[object]], rounds: int) -> float:
-    """Milliseconds of the median round, after two that warm up."""
-    times: list[float] = []
+async def in_turns(works: Sequence[Callable[[], Awaitable[object]]], rounds: int) -> list[float]:
+    """Milliseconds of the median round of each, after two that warm up; other load slows all alike."""
+    times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds + 2):
-        started = time.perf_counter()
-        await work()
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times[2:])
+        for work, of_it in zip(works, times, strict=True):
+            started = time.perf_counter()
+            await work()
+            of_it.append((time.perf_counter() - started) * 1000)
+    return [statistics.median(of_it[2:]) for of_it in times]
 
 
 def start(measure: Callable[[str], Awaitable[None]]) -> None:

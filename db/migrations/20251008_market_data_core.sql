@@ -208,6 +208,9 @@ CREATE TABLE IF NOT EXISTS quotes_l1 (
     PRIMARY KEY (symbol, ts, provider)
 );
 
+-- Old ones are looked for by time; rows lie in that order.
+CREATE INDEX IF NOT EXISTS quotes_l1_ts ON quotes_l1 USING brin (ts) WITH (pages_per_range = 32);
+
 -- How far a series has been asked for, by source: everything before `through` was final when it was asked.
 CREATE TABLE IF NOT EXISTS ingestion_cursor (
     symbol     text NOT NULL,
@@ -272,8 +275,6 @@ DECLARE
     built text;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-        -- a year of a symbol may be decompressed at once
-        PERFORM set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true);
         FOR built IN
             SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
             FROM timescaledb_information.continuous_aggregates

@@ -136,6 +136,21 @@ BEGIN
 END
 $$;
 
+-- Quotes are many and short-lived: chunks of a day, compressed after a day, dropped after fourteen.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = 'quotes_l1') THEN
+        RETURN;
+    END IF;
+    PERFORM create_hypertable('quotes_l1', 'ts', chunk_time_interval => interval '1 day',
+                              create_default_indexes => false, migrate_data => true);
+    ALTER TABLE quotes_l1 SET (timescaledb.compress, timescaledb.compress_segmentby = 'symbol',
+                               timescaledb.compress_orderby = 'ts, provider');
+    PERFORM add_compression_policy('quotes_l1', interval '1 day');
+    PERFORM add_retention_policy('quotes_l1', interval '14 days');
+END
+$$;
+
 COMMIT;
 
 -- Last: what is there is built, and what is scheduled begins. This cannot be part of a transaction; `market-data migrate`

@@ -19,6 +19,8 @@ from market_data.store.connect import Database
 
 MOST_KNOWN = 20_000
 """Series whose newest close is remembered; past it the oldest is forgotten, which costs a question."""
+MOST_HELD = 10
+"""How often a bar is held back in a row for what comes after it; then it is taken in as it is."""
 WITHIN = {Interval.D1: 30 * 86_400}
 """By interval, how many seconds away a bar may be for its close to say something."""
 WITHIN_OF_MINUTES = 10 * 86_400
@@ -44,7 +46,6 @@ class Told:
     reach: Reach
     hours: MarketHours
     verdict: Verdict
-    now: float  # epoch seconds
     anew: bool = False  # the provider tells its history anew: what is known of it says nothing
 
 
@@ -63,6 +64,8 @@ class Believer:
         self._database = database
         self._tell = tell
         self._known: OrderedDict[tuple[str, str, str], tuple[int, float]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str, str], dict[int, int]] = OrderedDict()
+        """By series the labels that were held back the last time, and how often in a row."""
 
     async def __call__(self, told: Told, ask: Ask | None) -> Believed:
         """The good bars of an answer as far as they can be believed; the others are rejected, or held back.
@@ -79,7 +82,7 @@ class Believer:
             if findings and ask is not None:
                 findings = decide(bars, context, await ask(_windows(bars, findings, told.interval)))
             believed = self._sorted_out(told, findings)
-        self._remember(told, believed.verdict.good)
+        self._remember(told, believed)
         return believed
 
     async def _context(self, told: Told) -> Context:
@@ -100,9 +103,9 @@ class Believer:
             adjustment=told.reach.adjustment,
             moves_have_volume=told.reach.trades_alone,
             opens_session=_opens_session(told),
-            now=told.now,
             before=None if told.anew else beside.before,
             after=None if told.anew else beside.after,
+            waited_for=self._waited_for(told),
         )
 
     def _sorted_out(self, told: Told, findings: Sequence[Finding]) -> Believed:
@@ -125,14 +128,21 @@ class Believer:
         verdict = Verdict(good.take(kept), told.verdict.rejected + rejected)
         return Believed(verdict, tuple(good.ts[sorted(held)].tolist()))
 
-    def _remember(self, told: Told, good: Bars) -> None:
-        key = _key(told)
-        if not len(good) or int(good.ts[-1]) < self._known.get(key, (0, 0.0))[0]:
-            return
-        self._known[key] = (int(good.ts[-1]), float(good.close[-1]))
-        self._known.move_to_end(key)
-        if len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+    def _waited_for(self, told: Told) -> frozenset[int]:
+        held = self._held.get(_key(told), {})
+        return frozenset(label for label, times in held.items() if times >= MOST_HELD)
+
+    def _remember(self, told: Told, believed: Believed) -> None:
+        key, good = _key(told), believed.verdict.good
+        before = self._held.pop(key, {})
+        if believed.held:
+            self._held[key] = {label: before.get(label, 0) + 1 for label in believed.held}
+        if len(good) and int(good.ts[-1]) >= self._known.get(key, (0, 0.0))[0]:
+            self._known[key] = (int(good.ts[-1]), float(good.close[-1]))
+            self._known.move_to_end(key)
+        for kept in (self._known, self._held):
+            if len(kept) > MOST_KNOWN:
+                kept.popitem(last=False)
 
 
 def _key(told: Told) -> tuple[str, str, str]:

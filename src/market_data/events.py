@@ -142,6 +142,13 @@ class Rebased:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotesExpired:
+    """So many quotes were too old and are deleted."""
+
+    quotes: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillsQueued:
     """So many backfills of a tier were added to the ledger."""
 
@@ -194,6 +201,7 @@ Event = (
     | MessagesDropped
     | GapsFound
     | Rebased
+    | QuotesExpired
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt

@@ -167,7 +167,6 @@ def _told(delivery: Delivery, now: float) -> believe.Told:
         reach=delivery.reach,
         hours=delivery.hours,
         verdict=_judged(delivery, now),
-        now=now,
         anew=delivery.restates,
     )
 

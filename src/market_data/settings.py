@@ -145,6 +145,9 @@ class Settings(BaseModel):
     tier_maxs: TierMaxs = Field({Tier.T0: 1200, Tier.T1: 3000}, description="Most instruments of a tier.")
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
+    quotes_keep_days: int = Field(
+        14, ge=1, le=3650, description="Days that quotes are kept; on TimescaleDB a policy says it."
+    )
     gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
     gap_extended_hours: bool = Field(
         False, description="Whether minutes of early and late trading can be missing too."

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from market_data import refresh
+from market_data import expire, refresh
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -269,6 +269,7 @@ class _Assembly:
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,
+            "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.clock),
             "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
         serve: dict[str, Loop] = {

@@ -13,7 +13,7 @@ from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.settings import InForce, read
-from market_data.store import ledger, universe
+from market_data.store import cursor, ledger, universe
 from market_data.store.connect import Database, open_database
 
 from .moments import at
@@ -86,6 +86,14 @@ def test_before_its_listing_and_after_its_delisting_nothing_is_expected() -> Non
     assert expected(listed, Interval.D1, week, LATER) == [day("2024-07-02")]
 
 
+def test_of_what_is_listed_today_or_later_nothing_is_expected_yet() -> None:
+    for first in ("2024-07-02 00:00", "2024-07-09 00:00"):
+        soon = Instrument("NEW", "NYSE", AssetType.EQUITY, Tier.T0, listed=at(first))
+        now = at("2024-07-02 13:31")
+        assert expected(soon, Interval.M1, day("2024-07-01"), now) == []
+        assert expected(soon, Interval.D1, day("2024-07-01"), now) == []
+
+
 async def test_the_dates_of_the_universe_are_read(database: Database) -> None:
     await universe.put(database, [AAPL])
     await database.run(
@@ -96,15 +104,42 @@ async def test_the_dates_of_the_universe_are_read(database: Database) -> None:
     assert (found.listed, found.delisted) == (at("2024-07-02 00:00"), at("2024-07-04 00:00"))
 
 
+async def collected(database: Database, *members: Instrument) -> None:
+    """A universe that has been asked for before, without an answer that is still there."""
+    await universe.put(database, members)
+    async with database.transaction() as connection:
+        for one, interval in itertools.product(members, (Interval.M1, Interval.D1)):
+            await cursor.advance(
+                connection,
+                symbol=one.symbol,
+                interval=interval,
+                source="yahoo",
+                through=at("2024-06-01 00:00"),
+                last_bar=None,
+                asked_at=0.0,
+            )
+
+
 def finder(database: Database, now: float, events: list[Event], **settings: str) -> Finder:
     return Finder(
         database, InForce(read({"EOD_TIERS": "T2", **settings}, dotenv=None)), events.append, lambda: now
     )
 
 
+async def test_what_was_never_asked_for_is_the_sweeps_and_no_gap_yet(database: Database) -> None:
+    await universe.put(database, [AAPL])
+    now = at("2024-07-01 15:00") + 0.0
+    assert await finder(database, now, []).scan() == 0
+    assert await finder(database, now, []).series(AAPL, Interval.M1, day("2024-06-28")), (
+        "whoever asks gets it"
+    )
+    await collected(database, AAPL)
+    assert await finder(database, now, []).scan() > 0
+
+
 async def test_past_the_cap_gaps_wait_and_are_queued_once_there_is_room(database: Database) -> None:
     symbols = [Instrument(f"X{letter}", "NYSE", AssetType.EQUITY, Tier.T0) for letter in "ABCDE"]
-    await universe.put(database, symbols)
+    await collected(database, *symbols)
     now, events = at("2024-07-01 15:00") + 0.0, list[Event]()
     capped = finder(database, now, events, BACKFILL_MAX_QUEUE_T0="3")
     assert await capped.scan() == 3
@@ -116,7 +151,7 @@ async def test_past_the_cap_gaps_wait_and_are_queued_once_there_is_room(database
 
 async def test_two_replicas_that_scan_at_once_queue_nothing_twice(postgres_url: str) -> None:
     async with open_database(postgres_url, 4) as database:
-        await universe.put(database, [AAPL, BITCOIN])
+        await collected(database, AAPL, BITCOIN)
         now = at("2024-07-01 15:00") + 0.0
         made = await asyncio.gather(*(finder(database, now, []).scan() for _ in range(4)))
         unfinished = await ledger.unfinished(database, ["AAPL", "BTC-USD"], Interval.M1)
@@ -135,7 +170,7 @@ FROM symbol_universe, generate_series($1::timestamptz, $2::timestamptz, interval
 
 async def test_what_a_tier_was_not_to_be_asked_for_yet_is_no_gap(database: Database) -> None:
     members = [Instrument(f"X{tier}", "NYSE", AssetType.EQUITY, tier) for tier in (Tier.T0, Tier.T1)]
-    await universe.put(database, members)
+    await collected(database, *members)
     opened = at("2024-07-01 13:30")
     await database.run(BARS, moment(opened), moment(at("2024-07-01 14:59")))
 
@@ -165,7 +200,7 @@ async def test_days_that_are_missing_are_queued_for_each_series_once(
 ) -> None:
     monkeypatch.setattr(find_module, "SERIES_AT_ONCE", 2)
     symbols = [Instrument(f"X{letter}", "NYSE", AssetType.EQUITY, Tier.T2) for letter in "ABCDE"]
-    await universe.put(database, symbols)
+    await collected(database, *symbols)
     now = at("2024-07-01 15:00")
     back = Span(now - 120 * 86_400, now)
     days = [one.start for one in expected(symbols[0], Interval.D1, back, now)]
@@ -186,7 +221,7 @@ async def test_days_that_are_missing_are_queued_for_each_series_once(
 
 async def test_a_backfill_is_claimed_by_one_of_many_workers(postgres_url: str) -> None:
     async with open_database(postgres_url, 8) as database:
-        await universe.put(database, [AAPL])
+        await collected(database, AAPL)
         await finder(database, at("2024-07-01 15:00") + 0.0, []).scan()
         waiting = (await ledger.depths(database))[Tier.T0].queued
         claims = await asyncio.gather(

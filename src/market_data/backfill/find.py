@@ -1,6 +1,6 @@
 """Finds gaps: sessions less bars less vacancies. Nothing is remembered but the bars themselves."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from market_data.backfill.plan import chunks, longest_chunk
@@ -12,7 +12,7 @@ from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.settings import InForce, Settings
-from market_data.store import gaps, ledger, universe, vacancies
+from market_data.store import cursor, gaps, ledger, universe, vacancies
 from market_data.store.connect import Connection, Database
 from market_data.store.gaps import Places
 from market_data.store.ledger import Backfill, Depth, New
@@ -70,8 +70,10 @@ class Finder:
         `asked_for` is the tier in which an operator wants them; their wishes wait for no cap and no pause.
         """
         whole = Span(interval.floor(span.start), interval.floor(span.end - 1) + interval.seconds)
-        places = expected(instrument, interval, whole, self.clock(), extended=self._extended)
-        return await self._queue(interval, [(instrument, one) for one in places], asked_for)
+        places = _places([instrument], interval, whole, self.clock(), extended=self._extended)
+        return (
+            await self._queue(interval, [instrument], _lacking(interval, places), asked_for) if places else []
+        )
 
     @property
     def _extended(self) -> bool:
@@ -97,45 +99,42 @@ class Finder:
         for session in self._sessions(hours, asked):
             full = session.seconds // Interval.M1.seconds
             lacking = await gaps.short(self.database, list(known), session, full)
-            made += await self._queue_some(Interval.M1, [known[one] for one in lacking], session, asked)
+            for some in await self._pieces(Interval.M1, [known[one] for one in lacking]):
+                places = _places(some, Interval.M1, session, asked, extended=self._extended)
+                made += len(await self._queue(Interval.M1, some, _lacking(Interval.M1, places)))
         return made
 
     async def _scan_days(self, hours: MarketHours, members: Sequence[Instrument], now: float) -> int:
         known = {one.symbol: one for one in members}
-        cutoff = settled_before(Interval.D1, hours, now)
+        cutoff, made = settled_before(Interval.D1, hours, now), 0
         back = Span(cutoff - HISTORY_DAYS[Interval.D1] * 86_400, cutoff)
-        full = len(hours.regular.labels(back, Interval.D1))
-        lacking = await gaps.short_of_days(self.database, list(known), back, full)
-        return await self._queue_some(Interval.D1, [known[one] for one in lacking], back, now)
-
-    async def _queue_some(
-        self, interval: Interval, members: Sequence[Instrument], span: Span, now: float
-    ) -> int:
-        """Queue what these lack in `span`, as it should be at `now`, some of them at a time."""
-        made = 0
-        for at in range(0, len(members), SERIES_AT_ONCE):
-            places = [
-                (one, place)
-                for one in members[at : at + SERIES_AT_ONCE]
-                for place in expected(one, interval, span, now, extended=self._extended)
-            ]
-            made += len(await self._queue(interval, places))
+        labels = hours.regular.labels(back, Interval.D1).tolist()
+        lacking = await gaps.short_of_days(self.database, list(known), back, len(labels))
+        for some in await self._pieces(Interval.D1, [known[one] for one in lacking]):
+            made += len(await self._queue(Interval.D1, some, _days_lacking(some, labels)))
         return made
+
+    async def _pieces(
+        self, interval: Interval, lacking: Sequence[Instrument]
+    ) -> Iterator[Sequence[Instrument]]:
+        """Some at a time. What nobody has been asked for is no gap yet: the sweep asks for it, at once."""
+        asked = await cursor.asked(self.database, [one.symbol for one in lacking], interval)
+        members = [one for one in lacking if one.symbol in asked]
+        return (members[at : at + SERIES_AT_ONCE] for at in range(0, len(members), SERIES_AT_ONCE))
 
     async def _queue(
         self,
         interval: Interval,
-        places: Sequence[tuple[Instrument, Span]],
+        members: Sequence[Instrument],
+        look: "_Look",
         asked_for: Tier | None = None,
     ) -> list[Backfill]:
-        """Queue what is missing of these places, in the transaction that finds it missing."""
-        if not places:
-            return []
-        tiers = {one.symbol: asked_for or one.tier for one, _ in places}
+        """Queue what these lack, in the transaction that finds it missing."""
+        tiers = {one.symbol: asked_for or one.tier for one in members}
         longest = longest_chunk(interval, self.in_force.settings.backfill_chunk_minutes)
         async with self.database.transaction() as connection:
             await ledger.lock(connection)
-            lacking = await missing(connection, interval, [(one.symbol, span) for one, span in places])
+            lacking = await look(connection)
             if not lacking:
                 return []
             unfinished = await ledger.unfinished(connection, sorted(lacking), interval)
@@ -166,15 +165,32 @@ def expected(
     Of 1d bars, the days. `extended`: early and late trading too.
     """
     hours = hours_of(instrument.exchange, instrument.asset_type)
-    listed = Span(
-        instrument.listed or 0, min(settled_before(interval, hours, now), instrument.delisted or FOREVER)
-    )
+    listed = _listed(instrument, settled_before(interval, hours, now))
+    if listed is None:
+        return []
     if interval is Interval.D1:
         days = (Span(day, day + interval.seconds) for day in hours.regular.labels(span, interval).tolist())
         return [one for one in days if one.overlap(listed) == one]
     parts = (session.overlap(span) for session in hours.grid(extended=extended).sessions(span))
     clipped = (one.overlap(listed) for one in parts if one is not None)
     return [one for one in clipped if one is not None]
+
+
+def _places(
+    members: Sequence[Instrument], interval: Interval, span: Span, now: float, *, extended: bool
+) -> Places:
+    """Where these should be full."""
+    return [
+        (one.symbol, place)
+        for one in members
+        for place in expected(one, interval, span, now, extended=extended)
+    ]
+
+
+def _listed(instrument: Instrument, before: int) -> Span | None:
+    """While the instrument is listed, at most up to `before`; None: not yet."""
+    start, end = instrument.listed or 0, min(before, instrument.delisted or FOREVER)
+    return Span(start, end) if start < end else None
 
 
 def patience(settings: Settings, tier: Tier, interval: Interval) -> int:
@@ -191,6 +207,29 @@ def settled_before(interval: Interval, hours: MarketHours, now: float) -> int:
     labels = hours.regular.last_labels(now, interval, 10)
     over = labels[hours.regular.ends(labels, interval) + SETTLED_SECONDS[interval] <= now]
     return int(over[-1]) + interval.seconds if len(over) else 0
+
+
+_Look = Callable[[Connection], Awaitable[dict[str, list[Span]]]]
+"""Looks what is missing, by symbol."""
+
+
+def _lacking(interval: Interval, places: Places) -> _Look:
+    """What is missing of these places."""
+    return lambda connection: missing(connection, interval, places)
+
+
+def _days_lacking(members: Sequence[Instrument], labels: Sequence[int]) -> _Look:
+    """Which of these days are missing, of each as long as it is listed."""
+    listed = {one.symbol: span for one in members if (span := _listed(one, FOREVER))}
+
+    async def look(connection: Connection) -> dict[str, list[Span]]:
+        found: dict[str, list[Span]] = {}
+        for symbol, day in await gaps.days_of(connection, list(listed), labels):
+            if day in listed[symbol]:
+                found.setdefault(symbol, []).append(Span(day, day + Interval.D1.seconds))
+        return found
+
+    return look
 
 
 async def missing(

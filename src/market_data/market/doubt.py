@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from market_data.market.bar import Adjustment, Bars, Mask, Numbers
 from market_data.market.interval import Interval
 
-FAR = 5.0
-"""A close so many times another is never by chance."""
-SPLITS = (1.5, 2.0, 3.0, 4.0)
+FAR = 3.8
+"""A close so many times another, or more, is not by chance."""
+SPLITS = (1.5, 2.0, 3.0)
 """The ratios of splits below FAR."""
-OF_SPLITS = (*SPLITS, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
+OF_SPLITS = (*SPLITS, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
 NEAR = 0.05
 """Share by which a step may miss a ratio: the market moves over night, too."""
 WIDEST = {Interval.D1: 3.0}
@@ -38,9 +38,6 @@ SHORT = 5
 """Bars: what comes back to where it was after as few was never there."""
 LASTS = 3
 """Bars: what stays where it went for as many is there."""
-HELD_SECONDS = {Interval.D1: 4 * 86_400}
-"""By interval, how long after its label a bar is held back for what comes after it."""
-HELD_SECONDS_OF_MINUTES = 900
 
 Places = NDArray[np.intp]
 
@@ -88,9 +85,9 @@ class Context:
     adjustment: Adjustment
     moves_have_volume: bool  # whether a price that moves without volume is strange
     opens_session: Mask  # whether a bar is the first after a break: shape (n,)
-    now: float  # epoch seconds
     before: float | None = None  # the close that is known before them
     after: float | None = None  # and after them
+    waited_for: frozenset[int] = frozenset()  # labels that have been held back long enough
 
 
 def is_plain(bars: Bars, context: Context) -> bool:
@@ -202,15 +199,8 @@ def _of_jump(
         later = [*later, context.after]
     if any(not jumps(one / level) for one in later):
         return Outcome.REJECTED if len(stretch) <= SHORT else Outcome.ACCEPTED
-    label, seconds = int(bars.ts[stretch[0]]), HELD_SECONDS.get(context.interval, HELD_SECONDS_OF_MINUTES)
-    if (
-        len(stretch) >= LASTS
-        or later
-        or label + seconds < context.now
-        or _may_be_split(bars, stretch, level, context)
-    ):
-        return Outcome.ACCEPTED
-    return Outcome.HELD
+    there = len(stretch) >= LASTS or later or int(bars.ts[stretch[0]]) in context.waited_for
+    return Outcome.ACCEPTED if there or _may_be_split(bars, stretch, level, context) else Outcome.HELD
 
 
 def _of_witness(

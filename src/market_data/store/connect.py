@@ -169,7 +169,7 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
                 timeout=CONNECT_SECONDS,
                 command_timeout=STATEMENT_SECONDS,
                 server_settings=settings,
-                init=_plan_each,
+                init=_set_up,
                 reset=_as_it_is,
             )
     except (
@@ -184,9 +184,9 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
         await pool.close()
 
 
-async def _plan_each(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """On TimescaleDB each statement is planned for its own values: else it opens every chunk there is."""
-    await connection.execute(sql("plan_each"))
+async def _set_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """A session on TimescaleDB has settings of its own; elsewhere nothing is set."""
+    await connection.execute(sql("timescale_session"))
 
 
 async def _as_it_is(_: object) -> None:

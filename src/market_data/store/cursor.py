@@ -1,5 +1,6 @@
 """How far each series has been asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +66,12 @@ async def of(database: Database, symbol: str, interval: Interval) -> Cursor | No
     """The farthest cursor of a series, whichever source was asked; None before it was first asked."""
     row = await database.fetch_one(sql("cursor_of"), symbol, interval.value)
     return Cursor(row["through"], row["asked_at"]) if row and row["through"] is not None else None
+
+
+async def asked(database: Database, symbols: Sequence[str], interval: Interval) -> set[str]:
+    """Those of `symbols` whose series any source has been asked for."""
+    rows = await database.fetch(sql("cursor_asked"), list(symbols), interval.value)
+    return {row["symbol"] for row in rows}
 
 
 async def find(database: Database, symbol: str, interval: str, source: str) -> "KnownCursor | None":

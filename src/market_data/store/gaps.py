@@ -44,6 +44,14 @@ async def days(connection: Connection | Database, places: Sequence[tuple[str, in
     return [(row["symbol"], epoch(row["day"])) for row in rows]
 
 
+async def days_of(
+    connection: Connection | Database, symbols: Sequence[str], labels: Sequence[int]
+) -> list[tuple[str, int]]:
+    """Of each symbol, those of the days with these labels without a final 1d bar or a vacancy."""
+    rows = await connection.fetch(sql("gaps_days_of"), list(symbols), [moment(one) for one in labels])
+    return [(row["symbol"], epoch(row["day"])) for row in rows]
+
+
 async def fresh(database: Database, symbols: Sequence[str], span: Span) -> set[str]:
     """The symbols that have a 1m bar in `span`, final or not."""
     rows = await database.fetch(sql("gaps_fresh"), list(symbols), moment(span.start), moment(span.end))

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 NOTES = "SELECT count(*) FROM candles_touched"
+MANY = """
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider)
+SELECT 'S1', '1m', date_bin('1 day', now(), 'epoch') - i * interval '1 minute', 1, 1, 1, 1, 1, 'yahoo'
+FROM generate_series(1, 110000) AS i
+"""
 KILL = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND query LIKE '%CALL candles_refresh%' AND pid <> pg_backend_pid()
@@ -160,6 +165,18 @@ async def test_a_renamed_symbol_keeps_what_was_built_of_it(database: Database) -
     assert [await built(database, one) for one in VIEWS] == renamed
     await touched.refresh(database)
     assert [await built(database, one) for one in VIEWS] == renamed
+
+
+async def test_more_compressed_bars_than_a_transaction_may_unpack_by_default_are_renamed(
+    full_server: str, postgres_url: str, anyio_backend: str
+) -> None:
+    async with open_database(postgres_url, 1) as database:
+        await database.run("INSERT INTO symbol_universe VALUES ('S1', 'NASDAQ')")
+        await database.run(MANY)
+        await compress(database)
+        async with database.transaction() as connection:
+            assert await universe.rename(connection, "S1", "S9")
+        assert await number(database, "SELECT count(*) FROM candles_intraday WHERE symbol = 'S9'") == 110_000
 
 
 async def test_what_is_deleted_by_hand_is_missing_also_where_it_was_compressed(database: Database) -> None:

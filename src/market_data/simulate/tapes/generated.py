@@ -62,7 +62,7 @@ class GeneratedTape:
         self._seed = seed
         self._symbols = re.compile(symbols)
         self._minutes: Callable[[str, Span], Bars] = lru_cache(sessions_kept)(self._make_minutes)
-        self._known_days: dict[tuple[str, int], Row] = {}
+        self._known_days: dict[tuple[str, int], Row | None] = {}
         self._lock = Lock()  # requests are answered by several threads
 
     def listing(self, symbol: str) -> Listing | None:
@@ -103,7 +103,8 @@ class GeneratedTape:
 
     def _past(self, listing: Listing, sessions: Sequence[Span]) -> list[Row]:
         """The daily bars of sessions that are over."""
-        known = {one: self._known_days.get((listing.symbol, one.start)) for one in sessions}
+        with self._lock:
+            known = {one: self._known_days.get((listing.symbol, one.start)) for one in sessions}
         by_whole = {
             listing.hours.extended.session_at(one.start) or one: one
             for one, row in known.items()
@@ -113,8 +114,8 @@ class GeneratedTape:
             some = list(alike)
             for whole, row in zip(some, self._make(listing.symbol, some).days(), strict=True):
                 known[by_whole[whole]] = row
-                self._known_days[listing.symbol, by_whole[whole].start] = row
         with self._lock:
+            self._known_days |= {(listing.symbol, one.start): known[one] for one in by_whole.values()}
             while len(self._known_days) > DAYS_KEPT:
                 del self._known_days[next(iter(self._known_days))]
         return [row for row in known.values() if row is not None]
