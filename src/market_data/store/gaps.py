@@ -11,9 +11,10 @@ Places = list[tuple[str, Span]]
 
 async def short(database: Database, symbols: Sequence[str], span: Span, expected: int) -> list[str]:
     """The symbols with fewer than `expected` final 1m bars in `span`: one pass over the bars of the span."""
-    rows = await database.fetch(
-        sql("gaps_short"), list(symbols), moment(span.start), moment(span.end), expected
-    )
+    ends = moment(span.start), moment(span.end)
+    async with database.transaction() as connection:
+        await connection.execute(sql("plan_anew"))
+        rows = await connection.fetch(sql("gaps_short"), list(symbols), *ends, expected)
     return [row["symbol"] for row in rows]
 
 
