@@ -7,7 +7,7 @@ import pytest
 
 from market_data.market.bar import Adjustment
 from market_data.market.interval import Interval
-from market_data.store import bulk, write
+from market_data.store import bulk, few, write
 from market_data.store.change import Told
 from market_data.store.connect import Database
 
@@ -52,12 +52,12 @@ async def test_both_ways_leave_the_same_rows_revisions_and_changes(
 ) -> None:
     for one in _history(seed, interval):
         async with database.transaction() as connection:
-            few = await write.write(connection, replace(one, symbol="FEW"), trusting=False)
+            in_one = await write.write(connection, replace(one, symbol="FEW"), trusting=False)
             many = await bulk.write(connection, replace(one, symbol="MANY"))
         assert (many.states, many.before, many.as_of if many.states else None) == (
-            few.states,
-            few.before,
-            few.as_of if few.states else None,
+            in_one.states,
+            in_one.before,
+            in_one.as_of if in_one.states else None,
         )
     daily = interval is Interval.D1
     for table in ("candles_daily" if daily else "candles_intraday", "candle_revisions", "series_heads"):
@@ -68,7 +68,7 @@ async def test_both_ways_leave_the_same_rows_revisions_and_changes(
 
 async def test_what_cannot_be_superseded_is_done_again_in_one_statement(database: Database) -> None:
     """Somebody who writes by SQL has been in the way of one row: nothing is lost or doubled."""
-    labels = [TEN + 60 * i for i in range(write.FEW + 10)]
+    labels = [TEN + 60 * i for i in range(few.MOST + 10)]
     await write.keep(database, told([row(ts) for ts in labels], Saying()))
     await database.run(
         "CREATE FUNCTION stays() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"

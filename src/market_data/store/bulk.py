@@ -1,7 +1,8 @@
 """Writes many bars: compared here with what is known of them, copied into the table.
 
 What changes is moved to the revisions by one statement and copied anew, since PostgreSQL copies a row in a
-fraction of the time that it updates one in. The series' head is locked throughout.
+fraction of the time that it updates one in. A few that change, as the running bar of a live answer does, are
+written as few are. The series' head is locked throughout.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from market_data.market.bar import Bars, Mask, Times
 from market_data.market.span import moment
-from market_data.store import heads, rows
+from market_data.store import few, heads, rows
 from market_data.store.bars import Table
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, sql
@@ -44,10 +45,16 @@ async def write(connection: Connection, told: Told) -> Change:
     as_of = max(moment(told.as_of), before + heads.TICK)
     status, revision, replaces = _judge(told, known)
     changed = status >= 0
-    if replaces.any():
+    copied = changed
+    if 0 < replaces.sum() <= few.MOST and not told.restates:
+        replaced = await few.write(connection, told.take(replaces))
+        if replaced is None or len(replaced) < replaces.sum():
+            raise asyncpg.UniqueViolationError("somebody has changed by SQL what has been compared")
+        copied = changed & ~replaces
+    elif replaces.any():
         await _supersede(connection, told, known.bars.ts, told.bars.ts[replaces], as_of)
-    if changed.any():
-        await _copy(connection, told, status, revision, as_of)
+    if copied.any():
+        await _copy(connection, told, np.where(copied, status, -1), revision, as_of)
     mark = told.mark
     await connection.execute(
         sql("series_move"),

@@ -1,21 +1,16 @@
 """The one write of bars: a few are written by one statement, many are compared here and copied."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import asyncpg
 import numpy as np
 
-from market_data.market.bar import Bars, Times
+from market_data.market.bar import Times
 from market_data.market.interval import Interval
 from market_data.market.span import moment
-from market_data.store import bulk, heads, touched
-from market_data.store.bars import Table
+from market_data.store import bulk, few, heads, touched
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, Database, sql
-
-FEW = 64
-"""Bars that are written by one statement, whether they are known or not: one way to the server and back."""
 
 
 async def keep(database: Database, told: Told) -> Change:
@@ -25,7 +20,7 @@ async def keep(database: Database, told: Told) -> Change:
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
     Raises StoreUnavailable.
     """
-    one_way = len(told.bars) <= FEW and not (told.rejected or told.restates or len(_late(told)))
+    one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(_late(told)))
     if one_way:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
@@ -45,7 +40,7 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     """
     if told.rejected:
         await _keep_rejected(connection, told)
-    if len(told.bars) and (told.restates or (len(told.bars) > FEW and trusting)):
+    if len(told.bars) and (told.restates or (len(told.bars) > few.MOST and trusting)):
         change = await bulk.write(connection, told)
     else:
         change = await _locked(connection, told)
@@ -61,14 +56,14 @@ def _late(told: Told) -> Times:
 
 
 async def _locked(connection: Connection, told: Told) -> Change:
-    while (change := await _compared(connection, told)) is None:  # but once: then the head is locked
+    while (change := await few.write(connection, told)) is None:  # but once: then the head is locked
         await heads.lock(connection, told.symbol, told.interval.value)
     return change
 
 
 async def _at_once(database: Database, told: Told) -> Change | None:
     async with database.connection() as connection:
-        return await _compared(connection, told)
+        return await few.write(connection, told)
 
 
 async def _in_transaction(database: Database, told: Told, *, trusting: bool) -> Change:
@@ -76,32 +71,6 @@ async def _in_transaction(database: Database, told: Told, *, trusting: bool) -> 
         if not trusting:
             await connection.execute(sql("plan_anew"))
         return await write(connection, told, trusting=trusting)
-
-
-async def _compared(connection: Connection, told: Told) -> Change | None:
-    """Write what is new or changed in one statement; None if it has to be done again with the head locked."""
-    mark, final = told.mark, told.mark.last_bar if told.mark else None
-    found = await connection.fetch(
-        Table.of(told.interval).sql("bars_write"),
-        told.symbol,
-        told.interval.value,
-        told.provider,
-        moment(told.as_of),
-        told.adjustment.value,
-        told.volume_scope.value,
-        *(column.tolist() for column in told.bars.columns()),
-        told.partial.tolist(),
-        moment(mark.through) if mark else None,
-        moment(final) if final is not None else None,
-        moment(mark.asked_at) if mark else None,
-        *_ends(told.bars),
-    )
-    if not found or not found[0]["fresh"]:
-        return None
-    before = found[0]["before"]
-    place = {ts: i for i, ts in enumerate(told.bars.ts.tolist())}
-    states = [(place[ts], status, revision) for _, _, ts, status, revision in found if ts is not None]
-    return Change(told, states, before, max(moment(told.as_of), before + heads.TICK))
 
 
 async def _keep_rejected(connection: Connection, told: Told) -> None:
@@ -119,9 +88,3 @@ async def _keep_rejected(connection: Connection, told: Told) -> None:
         [one.reason.value for one in told.rejected],
         *finite,
     )
-
-
-def _ends(bars: Bars) -> tuple[datetime, datetime]:
-    """When the first and the last bar open; of no bars, any time."""
-    ts = bars.ts.tolist() or [0]
-    return moment(min(ts)), moment(max(ts))

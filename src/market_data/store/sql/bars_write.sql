@@ -6,7 +6,8 @@
 -- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
 -- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
 -- though the clocks of two replicas differ: else two values of a bar would have been known at once.
--- What is corrected is told from `changed`: TimescaleDB looks up every chunk again for each row that UPDATE returns.
+-- What changes is inserted over what is known: TimescaleDB plans an UPDATE or a DELETE for every chunk there is, which for
+-- a year of them takes longer than all the rest.
 WITH head AS MATERIALIZED (
     SELECT locked.as_of AS before, locked.as_of = seen.as_of AS fresh,
            greatest($4::timestamptz, locked.as_of + interval '1 microsecond') AS as_of
@@ -26,10 +27,13 @@ WITH head AS MATERIALIZED (
             AND known.ts >= $17 AND known.ts <= $18
     WHERE head.fresh
 ), changed AS (
-    SELECT *, CASE WHEN partial THEN 'partial' WHEN status = 'partial' THEN 'final' ELSE 'corrected' END
-              AS new_status
+    SELECT *,
+           CASE WHEN partial THEN 'partial' WHEN status IS NULL OR status = 'partial' THEN 'final' ELSE 'corrected' END
+           AS new_status,
+           coalesce(revision + 1, 0) AS new_revision
     FROM met
-    WHERE CASE WHEN status = 'partial'
+    WHERE CASE WHEN status IS NULL THEN true
+               WHEN status = 'partial'
                THEN NOT partial
                     OR (open, high, low, close, volume)
                        IS DISTINCT FROM (new_open, new_high, new_low, new_close, new_volume)
@@ -43,26 +47,20 @@ WITH head AS MATERIALIZED (
     SELECT symbol, interval, ts, open, high, low, close, volume, provider, as_of,
            told_at, status, revision, adjustment, volume_scope
     FROM changed
+    WHERE status IS NOT NULL
     ON CONFLICT DO NOTHING
-), corrected AS (
-    UPDATE {table} AS bar
-    SET open = new_open, high = new_high, low = new_low, close = new_close, volume = new_volume,
-        provider = $3, as_of = told_at, status = new_status, revision = bar.revision + 1,
-        adjustment = $5, volume_scope = $6
-    FROM changed
-    WHERE bar.symbol = $1 AND bar.interval = $2 AND bar.ts = changed.ts AND bar.adjustment = changed.adjustment
-      AND bar.ts >= $17 AND bar.ts <= $18
-), added AS (
-    INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
-                         adjustment, volume_scope)
-    SELECT $1, $2, told_ts, new_open, new_high, new_low, new_close, new_volume, $3, told_at,
-           CASE WHEN partial THEN 'partial' ELSE 'final' END, $5, $6
-    FROM met
-    WHERE status IS NULL
-    ON CONFLICT ({key}) DO NOTHING
-    RETURNING ts, status, revision
 ), bar AS (
-    SELECT * FROM added UNION ALL SELECT ts, new_status, revision + 1 FROM changed
+    INSERT INTO {table} AS known (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
+                                  revision, adjustment, volume_scope)
+    SELECT $1, $2, told_ts, new_open, new_high, new_low, new_close, new_volume, $3, told_at, new_status,
+           new_revision, $5, $6
+    FROM changed
+    ON CONFLICT ({key}) DO UPDATE
+    SET open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+        volume = EXCLUDED.volume, provider = EXCLUDED.provider, as_of = EXCLUDED.as_of, status = EXCLUDED.status,
+        revision = EXCLUDED.revision, adjustment = EXCLUDED.adjustment, volume_scope = EXCLUDED.volume_scope
+    WHERE known.revision < EXCLUDED.revision
+    RETURNING ts, status, revision
 ), moved AS (
     UPDATE series_heads AS known
     SET as_of = head.as_of

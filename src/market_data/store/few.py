@@ -1,0 +1,45 @@
+"""Writes a few bars in one statement, whether they are known or not: one way to the server and back."""
+
+from datetime import datetime
+
+from market_data.market.bar import Bars
+from market_data.market.span import moment
+from market_data.store import heads
+from market_data.store.bars import Table
+from market_data.store.change import Change, Told
+from market_data.store.connect import Connection
+
+MOST = 64
+"""Bars that it is meant for."""
+
+
+async def write(connection: Connection, told: Told) -> Change | None:
+    """Write what is new or changed in one statement; None if it has to be done again with the head locked."""
+    mark, final = told.mark, told.mark.last_bar if told.mark else None
+    found = await connection.fetch(
+        Table.of(told.interval).sql("bars_write"),
+        told.symbol,
+        told.interval.value,
+        told.provider,
+        moment(told.as_of),
+        told.adjustment.value,
+        told.volume_scope.value,
+        *(column.tolist() for column in told.bars.columns()),
+        told.partial.tolist(),
+        moment(mark.through) if mark else None,
+        moment(final) if final is not None else None,
+        moment(mark.asked_at) if mark else None,
+        *_ends(told.bars),
+    )
+    if not found or not found[0]["fresh"]:
+        return None
+    before = found[0]["before"]
+    place = {ts: i for i, ts in enumerate(told.bars.ts.tolist())}
+    states = [(place[ts], status, revision) for _, _, ts, status, revision in found if ts is not None]
+    return Change(told, states, before, max(moment(told.as_of), before + heads.TICK))
+
+
+def _ends(bars: Bars) -> tuple[datetime, datetime]:
+    """When the first and the last bar open; of no bars, any time."""
+    ts = bars.ts.tolist() or [0]
+    return moment(min(ts)), moment(max(ts))
