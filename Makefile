@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8001
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve check format test soak chaos bench docs lock clean
+.PHONY: help demo serve guide check format test soak chaos bench docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ demo: $(VENV)/.runtime ## Run the whole service on a simulated market, on port 8
 
 serve: $(VENV)/.runtime ## Run the service with real providers, on port 8001
 	@$(BIN)/market-data serve --port $(PORT)
+
+guide: $(VENV)/.runtime ## Try the deployment guide's commands on a throw-away stack
+	@scripts/guide-check
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts, size limits
 	@echo "== format"; $(BIN)/ruff format --check .

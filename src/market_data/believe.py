@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,6 +78,7 @@ class Believer:
         context = await self._context(told)
         believed = Believed(told.verdict)
         if not is_plain(bars, context):
+            context = replace(context, opens_session=_opens_session(told))
             findings = decide(bars, context)
             if findings and ask is not None:
                 findings = decide(bars, context, await ask(_windows(bars, findings, told.interval)))
@@ -102,7 +103,6 @@ class Believer:
             interval=told.interval,
             adjustment=told.reach.adjustment,
             moves_have_volume=told.reach.trades_alone,
-            opens_session=_opens_session(told),
             before=None if told.anew else beside.before,
             after=None if told.anew else beside.after,
             waited_for=self._waited_for(told),

@@ -15,7 +15,7 @@ from guide.step import Act, Broken, Target, Unfit, until
 
 ASK_SECONDS = 10.0
 """How long an answer may take."""
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 40.0
 """How long what was set off may take to be seen."""
 STATED = ("DATABASE_URL", "RLC_REDIS_URL")
 """Settings of the guide's that name servers of its cluster: here they name the stack's."""

@@ -20,6 +20,8 @@ FAR = 3.8
 SPLITS = (1.5, 2.0, 3.0)
 """The ratios of splits below FAR."""
 OF_SPLITS = (*SPLITS, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0)
+LEAST_STEP = 0.703
+"""A close that many times the one before is no step that is doubted: NEAR of 1 / 1.5 ends at 0.702."""
 NEAR = 0.05
 """Share by which a step may miss a ratio: the market moves over night, too."""
 WIDEST = {Interval.D1: 3.0}
@@ -84,7 +86,7 @@ class Context:
     interval: Interval
     adjustment: Adjustment
     moves_have_volume: bool  # whether a price that moves without volume is strange
-    opens_session: Mask  # whether a bar is the first after a break: shape (n,)
+    opens_session: Mask | None = None  # whether a bar is the first after a break: shape (n,); None: none is
     before: float | None = None  # the close that is known before them
     after: float | None = None  # and after them
     waited_for: frozenset[int] = frozenset()  # labels that have been held back long enough
@@ -95,15 +97,16 @@ def is_plain(bars: Bars, context: Context) -> bool:
     if not len(bars):
         return True
     closes, volume = bars.close, bars.volume
-    known = closes[:1] if context.before is None else np.array([context.before])
-    steps = closes / np.concatenate((known, closes[:-1]))
-    moved = bars.high > bars.low
-    return bool(
-        ((steps > 0.715) & (steps < 1.4)).all()  # the least ratio is 1.5, NEAR of which is 1.425
-        and (bars.high < bars.low * _widest(context)).all()
-        and (not context.moves_have_volume or (volume[moved] > 0).all())
-        and volume.max() <= ABSURD_TIMES * max(float(volume.min()), 1e-12)
-    )
+    if context.before is not None and not LEAST_STEP < closes[0] / context.before < 1 / LEAST_STEP:
+        return False
+    if len(closes) > 1:
+        steps = closes[1:] / closes[:-1]
+        if not (steps.min() > LEAST_STEP and steps.max() < 1 / LEAST_STEP):
+            return False
+    if (bars.high / bars.low).max() >= _widest(context):
+        return False
+    least, most = float(volume.min()), float(volume.max())
+    return (least > 0 and most <= ABSURD_TIMES * least) or not _odd_volumes(bars, context).any()
 
 
 def decide(bars: Bars, context: Context, others: Sequence[Evidence] = ()) -> list[Finding]:
@@ -224,7 +227,8 @@ def _may_be_split(bars: Bars, stretch: Places, level: float, context: Context) -
     """Whether a split explains it: those are between sessions, and change no prices that are adjusted."""
     size = _size(float(bars.close[stretch[0]]) / level)
     raw = context.adjustment is Adjustment.RAW
-    return raw and bool(context.opens_session[stretch[0]]) and bool(_near(size, OF_SPLITS))
+    opens = context.opens_session is not None and bool(context.opens_session[stretch[0]])
+    return raw and opens and bool(_near(size, OF_SPLITS))
 
 
 def _of_spread(bars: Bars, at: int, context: Context, others: Sequence[Evidence]) -> Outcome:

@@ -34,12 +34,15 @@ NO_SERVER = (
 QUIET = "SELECT _timescaledb_functions.stop_background_workers()"
 """Else jobs would run whenever they like; tests call them."""
 
-Fresh = Callable[[], str]
+Fresh = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
 def wasm_server() -> Iterator[Fresh]:
-    """Makes a new, empty database in WebAssembly in the place of the one before; returns its URL."""
+    """Makes a new, empty database in WebAssembly in the place of the one before; returns its URL.
+
+    A bare one is a database in which nobody has made the extension yet.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip(NO_NODE)
@@ -50,8 +53,8 @@ def wasm_server() -> Iterator[Fresh]:
         assert process.stdout is not None
         asked, answered = process.stdin, process.stdout
 
-        def fresh() -> str:
-            asked.write("\n")
+        def fresh(*, bare: bool = False) -> str:
+            asked.write("bare\n" if bare else "\n")
             asked.flush()
             port = int(answered.readline())
             return f"postgresql://postgres:postgres@127.0.0.1:{port}/template1?sslmode=disable"

