@@ -5,8 +5,8 @@
 On TimescaleDB (chunks older than 14 days compressed) and on plain PostgreSQL, on the same server. A thousand
 symbols are collected for 3 sessions, 26, and 257, each in a database of its own; what is measured is what the
 service does all day: it writes 500 new bars of a series and 7 of a live answer, corrects 390, asks for a
-session and for the newest bars, and scans the newest session of all symbols for gaps. The databases take
-turns, a figure is a median of rounds; the ratio is that of the largest over the smallest, and the goal 1.3.
+session and for the newest bars, and scans the newest session of all symbols for gaps. Databases take turns;
+figures are medians of rounds, the ratio is that of the largest over the smallest, and the goal 1.3.
 """
 
 import argparse
