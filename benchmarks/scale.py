@@ -10,6 +10,7 @@ level, the memory of the service, who uses the processors, and what waits.
 """
 
 import asyncio
+import signal
 import string
 import sys
 import tempfile
@@ -119,6 +120,7 @@ async def measure(at: Stores, pids: dict[str, int], folder: Path, count: int, mi
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # and what was started with it
     with (
         tempfile.TemporaryDirectory(prefix="scale-") as name,
         EmbeddedPostgres(Path(name) / "postgres") as postgres,

@@ -111,7 +111,7 @@ class Finder:
         labels = hours.regular.labels(back, Interval.D1).tolist()
         lacking = await gaps.short_of_days(self.database, list(known), back, len(labels))
         for some in await self._pieces(Interval.D1, [known[one] for one in lacking]):
-            made += len(await self._queue(Interval.D1, some, _days_lacking(some, labels)))
+            made += len(await self._queue(Interval.D1, some, _days_lacking(some, labels, cutoff)))
         return made
 
     async def _pieces(
@@ -218,15 +218,14 @@ def _lacking(interval: Interval, places: Places) -> _Look:
     return lambda connection: missing(connection, interval, places)
 
 
-def _days_lacking(members: Sequence[Instrument], labels: Sequence[int]) -> _Look:
+def _days_lacking(members: Sequence[Instrument], labels: Sequence[int], before: int) -> _Look:
     """Which of these days are missing, of each as long as it is listed."""
-    listed = {one.symbol: span for one in members if (span := _listed(one, FOREVER))}
+    listed = [(one.symbol, span) for one in members if (span := _listed(one, before))]
 
     async def look(connection: Connection) -> dict[str, list[Span]]:
         found: dict[str, list[Span]] = {}
-        for symbol, day in await gaps.days_of(connection, list(listed), labels):
-            if day in listed[symbol]:
-                found.setdefault(symbol, []).append(Span(day, day + Interval.D1.seconds))
+        for symbol, day in await gaps.days_of(connection, listed, labels):
+            found.setdefault(symbol, []).append(Span(day, day + Interval.D1.seconds))
         return found
 
     return look

@@ -19,7 +19,7 @@ async def short(database: Database, symbols: Sequence[str], span: Span, expected
 
 
 async def short_of_days(database: Database, symbols: Sequence[str], span: Span, expected: int) -> list[str]:
-    """The symbols that have final 1d bars of fewer than `expected` days in `span`."""
+    """The symbols that may have fewer than `expected` days in `span`; no other has."""
     rows = await database.fetch(
         sql("gaps_short_days"), list(symbols), moment(span.start), moment(span.end), expected
     )
@@ -46,10 +46,16 @@ async def days(connection: Connection | Database, places: Sequence[tuple[str, in
 
 
 async def days_of(
-    connection: Connection | Database, symbols: Sequence[str], labels: Sequence[int]
+    connection: Connection | Database, places: Places, labels: Sequence[int]
 ) -> list[tuple[str, int]]:
-    """Of each symbol, those of the days with these labels without a final 1d bar or a vacancy."""
-    rows = await connection.fetch(sql("gaps_days_of"), list(symbols), [moment(one) for one in labels])
+    """Of each place, the labels of its days without a final 1d bar or a vacancy; of those in `labels`."""
+    rows = await connection.fetch(
+        sql("gaps_days_of"),
+        [symbol for symbol, _ in places],
+        [moment(span.start) for _, span in places],
+        [moment(span.end) for _, span in places],
+        [moment(one) for one in labels],
+    )
     return [(row["symbol"], epoch(row["day"])) for row in rows]
 
 

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import ceil
 
-from market_data.backfill.find import expected, missing, patience, settled_before
+from market_data.backfill.find import FOREVER, expected, missing, patience, settled_before
 from market_data.calendar import hours_of
-from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
@@ -25,6 +24,7 @@ async def violation_rates(
     database: Database, instruments: Iterable[Instrument], settings: Settings, now: float
 ) -> Rates:
     """By tier and interval the share of active instruments that violate it; of closed markets nobody does."""
+    intervals = {tier: _intervals(tier, settings) for tier in Tier}
     held: Counter[tuple[Tier, Interval]] = Counter()
     violating: Counter[tuple[Tier, Interval]] = Counter()
     by_hours: dict[MarketHours, list[Instrument]] = {}
@@ -34,47 +34,75 @@ async def violation_rates(
         except ValueError:  # no calendar: the sweeper says so for each of them
             continue
         by_hours.setdefault(hours, []).append(one)
-        for interval in _intervals(one, settings):
+        for interval in intervals[one.tier]:
             held[one.tier, interval] += 1
     for hours, members in by_hours.items():
-        for tier in Tier:
-            of_tier = [one for one in members if one.tier is tier]
-            late = patience(settings, tier, Interval.M1)
-            minutely = [one for one in of_tier if Interval.M1 in _intervals(one, settings)]
-            violating[tier, Interval.M1] += await _minutes_violated(database, hours, minutely, now, late)
-            daily = [one for one in of_tier if Interval.D1 in _intervals(one, settings)]
-            violating[tier, Interval.D1] += await _days_violated(database, hours, daily, now)
+        minutely = [one for one in members if Interval.M1 in intervals[one.tier]]
+        for tier, count in (await _minutes_violated(database, hours, minutely, settings, now)).items():
+            violating[tier, Interval.M1] += count
+        daily = [one for one in members if Interval.D1 in intervals[one.tier]]
+        for tier, count in (await _days_violated(database, hours, daily, now)).items():
+            violating[tier, Interval.D1] += count
     return {key: violating[key] / count for key, count in held.items()}
 
 
-def _intervals(one: Instrument, settings: Settings) -> list[Interval]:
-    cadences: Mapping[Capability, int] = settings.cadence(one.tier)
-    return [capability.interval for capability in cadences if capability.interval is not None]
+def _intervals(tier: Tier, settings: Settings) -> list[Interval]:
+    return [one.interval for one in settings.cadence(tier) if one.interval is not None]
 
 
 async def _minutes_violated(
-    database: Database, hours: MarketHours, members: list[Instrument], now: float, late: int
-) -> int:
-    """How many of them have a newest bar, or a hole, that is too old or too long; `late`: see patience."""
+    database: Database, hours: MarketHours, members: list[Instrument], settings: Settings, now: float
+) -> dict[Tier, int]:
+    """By tier, how many have a newest bar, or a hole, that is too old or too long."""
     session = hours.regular.session_at(now)
-    if session is None or not members:
-        return 0
-    limit = LATE_INTERVALS * (Interval.M1.seconds + late)
-    known = {one.symbol: one for one in members}
-    behind = await _behind(database, list(known), session, now - limit)
-    settled = session.overlap(Span(0, settled_before(Interval.M1, hours, now - late)))
-    if settled is None:
-        return len(behind)
-    lacking = await gaps.short(database, list(known), settled, settled.seconds // Interval.M1.seconds)
-    places = [
-        (symbol, one)
-        for symbol in lacking
-        for one in expected(known[symbol], Interval.M1, settled, now - late)
-    ]
-    holes = await missing(database, Interval.M1, places)
-    holed = {symbol for symbol, spans in holes.items() if any(span.seconds > limit for span in spans)}
-    vacant = {symbol for symbol in behind if symbol in lacking and symbol not in holes}
-    return len((behind - vacant) | holed)
+    if session is None:
+        return {}
+    late = {tier: patience(settings, tier, Interval.M1) for tier in {one.tier for one in members}}
+    settled = {tier: session.overlap(Span(0, _settled(hours, now - late[tier]))) for tier in late}
+    lacking = await _lacking(database, members, settled)
+    found: dict[Tier, int] = {}
+    for tier, seconds in late.items():
+        known = {one.symbol: one for one in members if one.tier is tier}
+        limit = LATE_INTERVALS * (Interval.M1.seconds + seconds)
+        behind = await _behind(database, list(known), session, now - limit)
+        places = [
+            (symbol, one)
+            for symbol in lacking & known.keys()
+            for one in expected(known[symbol], Interval.M1, session, now - seconds)
+        ]
+        holes = await missing(database, Interval.M1, places)
+        holed = {symbol for symbol, spans in holes.items() if any(span.seconds > limit for span in spans)}
+        vacant = {symbol for symbol in behind if symbol in lacking and symbol not in holes}
+        found[tier] = len((behind - vacant) | holed)
+    return found
+
+
+def _settled(hours: MarketHours, now: float) -> int:
+    return settled_before(Interval.M1, hours, now)
+
+
+async def _lacking(
+    database: Database, members: list[Instrument], settled: Mapping[Tier, Span | None]
+) -> set[str]:
+    """Those who have fewer bars than minutes in what is settled of their tier.
+
+    What is settled of all tiers is most of the session: it is gone through once, and then each one's rest.
+    """
+    spans = [span for span in settled.values() if span is not None]
+    if not spans:
+        return set()
+    common = min(spans, key=lambda span: span.end) if len(spans) == len(settled) else None
+    found = await _short(database, members, common) if common else set()
+    for tier, span in settled.items():
+        rest = span.overlap(Span(common.end, FOREVER)) if span and common else span
+        if rest is not None:
+            found |= await _short(database, [one for one in members if one.tier is tier], rest)
+    return found
+
+
+async def _short(database: Database, members: list[Instrument], span: Span) -> set[str]:
+    minutes = span.seconds // Interval.M1.seconds
+    return set(await gaps.short(database, [one.symbol for one in members], span, minutes))
 
 
 async def _behind(database: Database, symbols: list[str], session: Span, since: float) -> set[str]:
@@ -87,15 +115,15 @@ async def _behind(database: Database, symbols: list[str], session: Span, since: 
 
 async def _days_violated(
     database: Database, hours: MarketHours, members: list[Instrument], now: float
-) -> int:
+) -> dict[Tier, int]:
     cutoff = settled_before(Interval.D1, hours, now)
     labels = hours.regular.last_labels(cutoff, Interval.D1, LATE_INTERVALS).tolist()
     if len(labels) < LATE_INTERVALS or not members or hours.regular.session_at(now) is None:
-        return 0
+        return {}
     known = {one.symbol: one for one in members}
     span = Span(labels[0], labels[-1] + Interval.D1.seconds)
     # who has one of them violates nothing
     lacking = await gaps.short_of_days(database, list(known), span, 1)
     places = [(one, day) for one in lacking for day in expected(known[one], Interval.D1, span, now)]
     holes = await missing(database, Interval.D1, places)
-    return sum(len(spans) >= LATE_INTERVALS for spans in holes.values())
+    return Counter(known[symbol].tier for symbol, spans in holes.items() if len(spans) >= LATE_INTERVALS)

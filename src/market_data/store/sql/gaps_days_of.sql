@@ -1,6 +1,7 @@
--- The days of $2 that are missing of each of the symbols $1: those without a final bar or a vacancy.
+-- The days of $4 that are missing of each of the symbols $1, from $2 to before $3: without a final bar or a vacancy.
 SELECT wanted.symbol, day.ts AS day
-FROM unnest($1::text[]) AS wanted (symbol) CROSS JOIN unnest($2::timestamptz[]) AS day (ts)
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS wanted (symbol, start_ts, end_ts)
+JOIN unnest($4::timestamptz[]) AS day (ts) ON day.ts >= wanted.start_ts AND day.ts < wanted.end_ts
 WHERE NOT EXISTS (
     SELECT FROM candles_daily WHERE symbol = wanted.symbol AND ts = day.ts AND status <> 'partial'
 ) AND NOT EXISTS (
