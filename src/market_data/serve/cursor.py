@@ -13,7 +13,7 @@ from market_data.market.span import Span
 LONGEST_CURSOR = 128
 """Characters of a cursor."""
 
-_FIELDS = struct.Struct(">BIIi")
+_FIELDS = struct.Struct(">Bqqq")
 _SEAL_BYTES = 8
 _VERSION = 1
 
