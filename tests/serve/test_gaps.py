@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from market_data.backfill.work import MOST_CLAIMS
+from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
 from market_data.simulate import Fault, Switched
 from market_data.store import bars, ledger, universe, vacancies
+from market_data.store.ledger import New
 
-from .conftest import AAPL, ONLY_THREE, Clock, Served, Serving, at, pauses
+from .conftest import AAPL, ONLY_THREE, Clock, Served, Serving, at, minutes, pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +95,25 @@ async def test_deleted_rows_are_found_by_the_next_scan_too(full: Served) -> None
     assert await full.parts.finder.scan() >= 1
     await healed(full, QUESTION)
     assert await stored(full) == before
+
+
+async def test_what_came_by_itself_is_settled_without_a_start(serving: Serving) -> None:
+    served = await serving(Clock(NOW), BACKFILL_DISPATCH_RATE_PER_SEC="0.001", PROVIDERS_DISABLED=ONLY_THREE)
+    await universe.put(served.parts.database, [AAPL])
+    await served.write(minutes("2025-10-08T13:30:00Z", 88))
+    there = [New("AAPL", Span(OPEN + 60 * n, OPEN + 60 * n + 60), Tier.T0) for n in range(20)]
+    async with served.parts.database.transaction() as connection:
+        await ledger.add(connection, Interval.M1, there)
+    for pause in pauses():
+        if not (await ledger.depths(served.parts.database))[Tier.T0].queued:
+            break
+        await asyncio.sleep(pause)
+    assert [one.status for one in await listed(served)] == ["done"] * 20
+    assert not any(one.asked for one in served.simulator.calls.values())
+
+
+async def listed(served: Served) -> list[ledger.Backfill]:
+    return await ledger.listed(served.parts.database, status=None, tier=None, before=None, limit=100)
 
 
 async def test_asked_twice_the_work_is_made_once(full: Served) -> None:
