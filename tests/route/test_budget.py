@@ -88,6 +88,13 @@ async def test_providers_have_budgets_of_their_own(redis: Redis) -> None:
     assert isinstance(await budget.spend("q", limits, 0.0), Spent)
 
 
+async def test_a_provider_that_is_first_asked_during_a_look_does_not_end_it(redis: Redis) -> None:
+    budget, limits = Budget(redis), [Limit(1, 10)]
+    await budget.spend("p", limits, 0.0)
+    _, spent = await asyncio.gather(budget.look(), budget.spend("q", limits, 0.0))
+    assert isinstance(spent, Spent)
+
+
 async def test_a_redis_that_is_not_there_leaves_each_replica_its_share(servers_folder: Path) -> None:
     redis, clock = open_redis(f"unix://{servers_folder / 'nobody.sock'}"), Hand()
     budget, limits = Budget(redis, clock, Team(2)), [Limit(5, 60)]

@@ -72,28 +72,42 @@ class Worker:
         keeping = asyncio.create_task(self._keep_leases())
         try:
             while True:
-                started = await self._start_some()
-                pause = (
-                    1 / self._in_force.settings.backfill_dispatch_rate_per_sec if started else POLL_SECONDS
-                )
+                pause = await self._start_some()
                 await asyncio.sleep(pause)
         finally:
             keeping.cancel()
             await self._stop()
 
-    async def _start_some(self) -> bool:
-        """Start the next backfill, of the tier whose turn it is or of the next that has one."""
+    async def _start_some(self) -> float:
+        """Start the next backfill, of the tier whose turn it is or of the next that has one.
+
+        Returns the seconds until the next may be started. One of which nothing is missing any more is
+        settled at once: nobody is asked for it, so those behind it need not wait.
+        """
         for _ in TURNS:
             tier = next(self._turns)
             under_way = sum(one.tier is tier for one in self._running.values())
             if under_way >= self._in_force.settings.backfill_concurrency(tier):
                 continue
             for claimed in await ledger.claim(self._database, self._owner, tier, 1, self._lease):
+                if await self._came_by_itself(claimed):
+                    return 0.0
                 task = asyncio.create_task(self._do(claimed))
                 self._running[task] = claimed
                 task.add_done_callback(self._running.pop)
-                return True
-        return False
+                return 1 / self._in_force.settings.backfill_dispatch_rate_per_sec
+        return POLL_SECONDS
+
+    async def _came_by_itself(self, claimed: Claimed) -> bool:
+        """Settle a backfill of which nothing is missing any more, if that is so."""
+        if claimed.restated_by is not None or claimed.attempts > MOST_CLAIMS:
+            return False
+        instrument = await universe.find(self._database, claimed.symbol)
+        if instrument is None or await self._left(claimed, instrument):
+            return False
+        started = perf_counter()
+        self._ended(claimed, await self._close(claimed, None, ()), started)
+        return True
 
     async def _keep_leases(self) -> None:
         """Extend the leases of what is under way; what has gone to another is let go."""
@@ -120,20 +134,13 @@ class Worker:
     async def _do(self, claimed: Claimed) -> None:
         started = perf_counter()
         with suppress(StoreUnavailable):  # its lease runs out, and it is claimed again
-            status, vacant, detail = await self._attempt(claimed)
-            elapsed = (perf_counter() - started) * 1000
-            self._tell(
-                BackfillEnded(
-                    claimed.id,
-                    claimed.tier,
-                    claimed.symbol,
-                    status,
-                    claimed.attempts,
-                    vacant,
-                    elapsed,
-                    detail,
-                )
-            )
+            self._ended(claimed, await self._attempt(claimed), started)
+
+    def _ended(self, claimed: Claimed, how: tuple[ledger.Status, int, str], started: float) -> None:
+        status, vacant, detail = how
+        elapsed = (perf_counter() - started) * 1000
+        of = (claimed.id, claimed.tier, claimed.symbol)
+        self._tell(BackfillEnded(*of, status, claimed.attempts, vacant, elapsed, detail))
 
     async def _attempt(self, claimed: Claimed) -> tuple[ledger.Status, int, str]:
         """Do one attempt and settle it: the new status, the vacant spans, and what was wrong."""

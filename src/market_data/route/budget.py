@@ -128,7 +128,9 @@ class Budget:
 
     async def look(self) -> None:
         """Tell Redis our calls wherever it may not know them. While it is out nothing is told."""
-        for provider, account in self._accounts.items():
+        for provider, account in list(
+            self._accounts.items()
+        ):  # one that is first asked meanwhile has no calls
             if self._out:
                 return
             try:
