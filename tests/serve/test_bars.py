@@ -98,13 +98,13 @@ async def test_a_built_bar_that_opens_in_the_window_is_whole(filled: Served) -> 
 
 async def test_as_of_answers_with_what_was_known_then(filled: Served) -> None:
     filled.clock.now += 600
-    changed: list[Row] = [(at(OPEN), 100.0, 200.0, 50.0, 150.0, 99.0)]
+    changed: list[Row] = [(at(OPEN), 100.0, 110.0, 90.0, 105.0, 99.0)]
     await filled.write(changed)
     window = {"start": OPEN, "end": "2024-07-03T13:31:00Z"}
     now = (await filled.get(INTRADAY, **window)).json["bars"][0]
     then = (await filled.get(INTRADAY, **window, as_of="2024-07-03T15:05:00Z")).json["bars"][0]
     before = (await filled.get(INTRADAY, **window, as_of="2024-07-03T15:00:00Z")).json["bars"]
-    assert (now["close"], now["status"], now["revision"]) == (150.0, "corrected", 1)
+    assert (now["close"], now["status"], now["revision"]) == (105.0, "corrected", 1)
     assert (then["close"], then["status"], then["revision"]) == (100.0, "final", 0)
     assert before == []
 

@@ -131,6 +131,7 @@ async def test_what_cannot_be_filled_is_refused(
 
 
 async def test_minutes_that_nobody_has_become_vacant_and_are_not_asked_for_again(full: Served) -> None:
+    opened, high, low, close, volume = (await stored(full))[OPEN + 1800]
     await full.parts.database.run(DELETE)
     full.simulator.simulator.switchboard.switch_on(Switched("*", Fault.NO_DATA))
     await healed(full, QUESTION)
@@ -139,8 +140,7 @@ async def test_minutes_that_nobody_has_become_vacant_and_are_not_asked_for_again
     assert len(set(found[0].providers)) == 2, "two who are able agreed"
     assert await waiting_after_scan(full) == []
     full.simulator.simulator.switchboard.switch_off()
-    row = (OPEN + 1800, 100.0, 101.0, 99.0, 100.5, 10.0)
-    await full.write([row])
+    await full.write([(OPEN + 1800, opened, high, low, close, volume)])
     runs = (await full.get("/stats/coverage/AAPL", start=QUESTION["start"], end="2025-10-08T14:11:00Z")).json
     assert [one["state"] for one in runs["runs"]] == ["filled", "vacant"], "a late bar counts first"
 
