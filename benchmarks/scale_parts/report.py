@@ -62,7 +62,7 @@ def busy(before: Sample, after: Sample) -> dict[str, float]:
 
 
 def summary(samples: Sequence[Sample], firsts: Mapping[str, float], series: int, log_bytes: int) -> str:
-    """What the whole of it comes to; `firsts`: when all of a tier and interval had bars, of so many `series`."""
+    """What the whole of it comes to; `firsts`: when all of one of the `series` had bars."""
     lines = ["first bars of all: " + ", ".join(f"{name} {at:.0f} s" for name, at in sorted(firsts.items()))]
     lines += [_violations(samples, name, at) for name, at in sorted(firsts.items())]
     warm_at = max(firsts.values()) if len(firsts) == series else float("inf")
