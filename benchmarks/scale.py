@@ -62,19 +62,21 @@ def market(count: int) -> list[Instrument]:
     ]
 
 
-async def warm(database: Database, members: list[Instrument], since: float) -> dict[str, float]:
-    """By "tier interval", the seconds until all of its series had bars."""
+def wanted_of(members: list[Instrument]) -> dict[str, int]:
+    """By "tier interval", how many series are collected."""
     of_tier = Counter(one.tier for one in members)
     wanted = {f"{tier} 1d": count for tier, count in of_tier.items()}
-    wanted |= {f"{tier} 1m": count for tier, count in of_tier.items() if tier is not Tier.T2}
-    found: dict[str, float] = {}
+    return wanted | {f"{tier} 1m": count for tier, count in of_tier.items() if tier is not Tier.T2}
+
+
+async def warm(database: Database, wanted: dict[str, int], since: float, found: dict[str, float]) -> None:
+    """Note the seconds until all series of a tier and interval had bars."""
     while len(found) < len(wanted):
         now = await held(database)
         for series, count in wanted.items():
             if series not in found and now.get(series, 0) >= count:
                 found[series] = time.monotonic() - since
         await asyncio.sleep(LOOK_SECONDS)
-    return found
 
 
 async def watched(watch: Watch, database: Database, ahead: float, minutes: float) -> list[Sample]:
@@ -109,12 +111,11 @@ async def measure(at: Stores, pids: dict[str, int], folder: Path, count: int, mi
             f"{count} symbols, {dict(Counter(one.tier.value for one in members))}; service: {service}",
             flush=True,
         )
-        warming = asyncio.create_task(warm(database, members, watch.since))
+        wanted, firsts = wanted_of(members), dict[str, float]()
+        warming = asyncio.create_task(warm(database, wanted, watch.since, firsts))
         samples = await watched(watch, database, ahead, minutes)
-        if not warming.done():
-            warming.cancel()
-        firsts = warming.result() if warming.done() else {}
-        print(summary(samples, firsts, log.stat().st_size))
+        warming.cancel()
+        print(summary(samples, firsts, len(wanted), log.stat().st_size))
 
 
 def main() -> None:

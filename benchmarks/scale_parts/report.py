@@ -10,6 +10,8 @@ from scale_parts.watch import Sample, quotes
 
 GROUPS = ("service", "postgres", "valkey", "simulator")
 TIERS = ("T0", "T1", "T2")
+SETTLES_SECONDS = 60.0
+"""What is counted begins so long after the first bars: a scrape that began before them is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,14 @@ def busy(before: Sample, after: Sample) -> dict[str, float]:
     return {name: (after.used[name] - before.used[name]) / (after.at - before.at) for name in after.used}
 
 
-def summary(samples: Sequence[Sample], firsts: Mapping[str, float], log_bytes: int) -> str:
-    """What the whole of it comes to; `firsts`: by series, when all had their first bars (empty: never)."""
-    warm_at = max(firsts.values(), default=float("inf"))
-    after = [one for one in samples if one.at > warm_at + 60]
+def summary(samples: Sequence[Sample], firsts: Mapping[str, float], series: int, log_bytes: int) -> str:
+    """What the whole of it comes to; `firsts`: when all of one of the `series` had bars."""
     lines = ["first bars of all: " + ", ".join(f"{name} {at:.0f} s" for name, at in sorted(firsts.items()))]
+    lines += [_violations(samples, name, at) for name, at in sorted(firsts.items())]
+    warm_at = max(firsts.values()) if len(firsts) == series else float("inf")
+    after = [one for one in samples if one.at > warm_at + SETTLES_SECONDS]
     if len(after) < 2:
-        return "\n".join([*lines, "it never was warm"])
-    for tier, interval in (("T0", "1m"), ("T1", "1m"), ("T0", "1d"), ("T2", "1d")):
-        rates = [one.metric("slo_gap_violation_rate", tier=tier, interval=interval) for one in after]
-        told = [rate for rate in rates if rate is not None]
-        mean, most = statistics.mean(told), max(told)
-        lines.append(
-            f"violating {tier} {interval} after warm-up: mean {mean:.3%}, most {most:.3%} of {len(told)}"
-        )
+        return "\n".join([*lines, "not all had their first bars in time"])
     slope, _ = statistics.linear_regression([one.at / 60 for one in after], [one.rss for one in after])
     lines.append(
         f"RSS of the service: start {samples[0].rss:.0f}, warm {after[0].rss:.0f}, end {after[-1].rss:.0f}, "
@@ -88,6 +84,22 @@ def summary(samples: Sequence[Sample], firsts: Mapping[str, float], log_bytes: i
     lines.append(f"scrape of /metrics: median {statistics.median(scrapes):.2f} s, most {max(scrapes):.2f} s")
     lines.append(f"log of the service: {log_bytes / 1024:.0f} KiB in {samples[-1].at / 60:.0f} minutes")
     return "\n".join(lines)
+
+
+def _violations(samples: Sequence[Sample], name: str, since: float) -> str:
+    """How many violate their service level, from a minute after all of them had their first bars on."""
+    tier, interval = name.split()
+    rates = [
+        one.metric("slo_gap_violation_rate", tier=tier, interval=interval)
+        for one in samples
+        if one.at > since + SETTLES_SECONDS
+    ]
+    told = [rate for rate in rates if rate is not None]
+    minutes = (samples[-1].at - since - SETTLES_SECONDS) / 60
+    return (
+        f"violating {name}, the last {minutes:.0f} minutes: mean {statistics.mean(told or [1.0]):.3%}, "
+        f"most {max(told, default=1.0):.3%}; {len(told)} of {len(rates)} scrapes told it"
+    )
 
 
 def _share(one: Sample, tier: str, interval: str) -> str:
