@@ -28,6 +28,8 @@ from market_data.wiring import service
 START_SECONDS = 120.0
 SESSIONS_KEPT = 9000
 """Of the simulator: to make the minutes of all symbols anew for each question would be most of the work."""
+DAYS_KEPT = 250_000
+"""And the two weeks of days that every quote looks back on."""
 
 
 class Service(msgspec.Struct, frozen=True, tag=True):
@@ -94,7 +96,7 @@ async def _serve(task: Service) -> None:
 
 async def _simulate(task: Market) -> None:
     plans = dict.fromkeys(discover(), Plan.UNLIMITED)
-    config = SimulatorConfig(plans=plans, sessions_kept=SESSIONS_KEPT)
+    config = SimulatorConfig(plans=plans, sessions_kept=SESSIONS_KEPT, days_kept=DAYS_KEPT)
     async with await start(config, lambda: time.time() + task.ahead) as running:
         _say(Ready(running.url, dict(running.base_urls)))
         await asyncio.Event().wait()

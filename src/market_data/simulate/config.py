@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from market_data.errors import BadConfig
 from market_data.simulate.fault import Switched
 from market_data.simulate.protocol import Plan
-from market_data.simulate.tapes.generated import SESSIONS_KEPT
+from market_data.simulate.tapes.generated import DAYS_KEPT, SESSIONS_KEPT
 
 USUAL_SYMBOLS = r"[A-Z]{1,5}(-[A-Z])?|\^[A-Z]{2,6}|[A-Z]{2,5}-USD"
 """AAPL, BRK-B, ^GSPC, BTC-USD and their like. NOSUCH, having six letters, is unknown everywhere."""
@@ -26,6 +26,7 @@ class SimulatorConfig:
     faults: tuple[Switched, ...] = ()
     timezone: str = "America/New_York"  # of naive times in recorded files
     sessions_kept: int = SESSIONS_KEPT  # of generated minutes, in memory
+    days_kept: int = DAYS_KEPT  # of generated daily bars, in memory
 
     def __post_init__(self) -> None:
         problems = []

@@ -59,7 +59,7 @@ class Simulator:
             tape=Rack(
                 (
                     RecordedTape(config.recorded, config.zone),
-                    GeneratedTape(config.seed, config.symbols, config.sessions_kept),
+                    GeneratedTape(config.seed, config.symbols, config.sessions_kept, config.days_kept),
                 )
             ),
             switchboard=Switchboard(config.seed, mutes(protocols), config.faults),

@@ -23,7 +23,7 @@ FIRST_DAY = 1_262_304_000
 SESSIONS_KEPT = 512
 """Sessions of minutes held in memory: at most 70 kB each."""
 DAYS_KEPT = 50_000
-"""Daily bars held in memory, the newest made: making one costs a session of minutes."""
+"""Daily bars held in memory, those asked for last: making one costs a session of minutes."""
 
 _LEVELS = {
     "AAPL": 230.0,
@@ -58,11 +58,14 @@ class GeneratedTape:
     and processors, and "the same for ever" has to outlive both.
     """
 
-    def __init__(self, seed: int, symbols: str, sessions_kept: int = SESSIONS_KEPT) -> None:
+    def __init__(
+        self, seed: int, symbols: str, sessions_kept: int = SESSIONS_KEPT, days_kept: int = DAYS_KEPT
+    ) -> None:
         self._seed = seed
         self._symbols = re.compile(symbols)
         self._minutes: Callable[[str, Span], Bars] = lru_cache(sessions_kept)(self._make_minutes)
-        self._known_days: dict[tuple[str, int], Row | None] = {}
+        self._days_kept = days_kept
+        self._known_days: dict[tuple[str, int], Row | None] = {}  # what was asked for last is at the end
         self._lock = Lock()  # requests are answered by several threads
 
     def listing(self, symbol: str) -> Listing | None:
@@ -82,12 +85,12 @@ class GeneratedTape:
             return self._days(listing, asked, now)
         minutes = self._window(listing, Span(asked.start, asked.end + interval.seconds), now)
         bars = by_interval(minutes, interval, listing.hours)
-        return bars.take((bars.ts >= asked.start) & (bars.ts < asked.end))
+        return bars.within(asked)
 
     def _window(self, listing: Listing, span: Span, now: float) -> Bars:
         sessions = [one for one in listing.hours.extended.sessions(span) if one.start < now]
         bars = joined([self._minutes(listing.symbol, one) for one in sessions])
-        return until(bars.take((bars.ts >= span.start) & (bars.ts < span.end)), Interval.M1.seconds, now)
+        return until(bars.within(span), Interval.M1.seconds, now)
 
     def _days(self, listing: Listing, span: Span, now: float) -> Bars:
         over: list[Span] = []
@@ -104,7 +107,7 @@ class GeneratedTape:
     def _past(self, listing: Listing, sessions: Sequence[Span]) -> list[Row]:
         """The daily bars of sessions that are over."""
         with self._lock:
-            known = {one: self._known_days.get((listing.symbol, one.start)) for one in sessions}
+            known = {one: self._known_days.pop((listing.symbol, one.start), None) for one in sessions}
         by_whole = {
             listing.hours.extended.session_at(one.start) or one: one
             for one, row in known.items()
@@ -115,8 +118,8 @@ class GeneratedTape:
             for whole, row in zip(some, self._make(listing.symbol, some).days(), strict=True):
                 known[by_whole[whole]] = row
         with self._lock:
-            self._known_days |= {(listing.symbol, one.start): known[one] for one in by_whole.values()}
-            while len(self._known_days) > DAYS_KEPT:
+            self._known_days |= {(listing.symbol, one.start): row for one, row in known.items()}
+            while len(self._known_days) > self._days_kept:
                 del self._known_days[next(iter(self._known_days))]
         return [row for row in known.values() if row is not None]
 
@@ -242,7 +245,7 @@ def _always_shape(minutes: int) -> Numbers:
 
 def joined(pieces: list[Bars]) -> Bars:
     """Bars of several sessions as one."""
-    if not pieces:
-        return Bars.none()
+    if len(pieces) < 2:
+        return pieces[0] if pieces else Bars.none()
     columns = zip(*(piece.columns() for piece in pieces), strict=True)
     return Bars(*(np.concatenate(column) for column in columns))
