@@ -5,12 +5,12 @@ the transport, budgets, retries, health and redaction are everybody's and live e
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -191,6 +191,29 @@ def read_json(response: Response, shape: type[_T]) -> _T:
         raise Malformed(f"not the documented JSON: {error}", payload=response.body) from error
 
 
+class _PricedRow(Protocol):
+    """A bar as a provider tells it, in numbers or in their texts; when it opened is each one's own matter."""
+
+    @property
+    def open(self) -> float | str: ...
+    @property
+    def high(self) -> float | str: ...
+    @property
+    def low(self) -> float | str: ...
+    @property
+    def close(self) -> float | str: ...
+    @property
+    def volume(self) -> float | str: ...
+
+
+def bars_of(ts: Iterable[int], rows: Iterable[_PricedRow]) -> Bars:
+    """Rows that opened at `ts` as bars, in their order; ValueError for a text that is no number."""
+    return Bars.of(
+        (at, float(row.open), float(row.high), float(row.low), float(row.close), float(row.volume))
+        for at, row in zip(ts, rows, strict=True)
+    )
+
+
 def fault_of(response: Response) -> ProviderFault | None:
     """The fault that a status means at every provider; None for 2xx, whose body decides."""
     status, body = response.status, response.body
@@ -223,6 +246,29 @@ def retry_after(response: Response) -> float | None:
     if until is None or sent is None:
         return None
     return min(max(until - sent, 0.0), LARGEST_RETRY_AFTER)
+
+
+def rest_until_reset(query: Query, response: Response, longest: float) -> float | None:
+    """Seconds to rest after a refusal that has no `Retry-After`, but the moment at which its window is over.
+
+    That is in `X-RateLimit-Reset` (epoch seconds, by their clock); None if absent or unreadable.
+    """
+    asked, reset = retry_after(response), response.headers.get("x-ratelimit-reset", "")
+    if asked is not None or not (reset.isascii() and reset.isdigit()):
+        return asked
+    return min(max(float(reset) - their_time(query, response), 1.0), longest)
+
+
+def rest_of_day(now: float, zone: ZoneInfo) -> float:
+    """Seconds to the next midnight in `zone`, at most LARGEST_RETRY_AFTER."""
+    tomorrow = moment(now).astimezone(zone).date() + timedelta(days=1)
+    return min(datetime.combine(tomorrow, time(), zone).timestamp() - now, LARGEST_RETRY_AFTER)
+
+
+def their_time(query: Query, response: Response) -> float:
+    """Epoch seconds by the provider's own clock where it tells its time, else by ours."""
+    sent = sent_at(response)
+    return query.now if sent is None else sent
 
 
 def sent_at(response: Response) -> float | None:

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from market_data.market.span import Span
+
 Times = NDArray[np.int64]
 """Epoch seconds UTC, one a bar: the bar's open."""
 Numbers = NDArray[np.float64]
@@ -79,6 +81,10 @@ class Bars:
             self.close[which],
             self.volume[which],
         )
+
+    def within(self, span: Span) -> "Bars":
+        """Those that open within `span`."""
+        return self.take((self.ts >= span.start) & (self.ts < span.end))
 
     def rows(self) -> list[Row]:
         """The same bars as tuples: for tests and for edges that are not hot."""

@@ -6,7 +6,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
@@ -24,10 +23,10 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
-    retry_after,
-    sent_at,
+    rest_until_reset,
 )
 
 _DAY = Interval.D1.seconds
@@ -178,7 +177,7 @@ def parse(query: Query, response: Response) -> Answer:
 def _fault(query: Query, response: Response) -> ProviderFault | None:
     said = _said(response)
     if response.status == 429:
-        rest = _until_reset(query, response)
+        rest = rest_until_reset(query, response, RATE_WINDOW)
         return Throttled("the calls of its plan are spent", retry_after=rest, payload=response.body)
     if response.status == 403 and "forbidden" in said:  # keys that are wrong are told so, or by 401
         return Refused("HTTP 403: the key or its secret is wrong", whole=True, payload=response.body)
@@ -199,16 +198,6 @@ def _said(response: Response) -> str:
         return ""
 
 
-def _until_reset(query: Query, response: Response) -> float | None:
-    """Seconds to rest: Alpaca sends no Retry-After but the moment at which its window is over."""
-    asked, reset = retry_after(response), response.headers.get("x-ratelimit-reset", "")
-    if asked is not None or not (reset.isascii() and reset.isdigit()):
-        return asked
-    sent = sent_at(response)  # a reset is told by their clock, so that ours may be wrong
-    left = float(reset) - (query.now if sent is None else sent)
-    return min(max(left, 1.0), RATE_WINDOW)
-
-
 def _bars(query: Query, response: Response) -> Bars:
     page = read_json(response, _Page)
     if page.next_page_token:  # rows would be lost: every span that is asked for fits into one page
@@ -217,10 +206,7 @@ def _bars(query: Query, response: Response) -> Bars:
     _check_symbol(query, told, response)
     rows = told.get(_spelled(query)) or []
     read = _date if query.capability is Capability.EOD else _second
-    ts = np.array([read(row.ts) for row in rows], np.int64)
-    table = [(row.open, row.high, row.low, row.close, row.volume) for row in rows]
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
+    return bars_of((read(row.ts) for row in rows), rows).within(query.span)
 
 
 def _quote(query: Query, response: Response) -> Quote:

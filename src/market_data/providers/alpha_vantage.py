@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,7 +15,6 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.provider import (
-    LARGEST_RETRY_AFTER,
     Account,
     Answer,
     Facts,
@@ -24,8 +23,10 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
+    rest_of_day,
 )
 
 _LISTED = frozenset({AssetType.EQUITY, AssetType.ETF})
@@ -134,16 +135,6 @@ def _spelled(symbol: str) -> str:
     return f"{stem}-{mark}" if stem and len(mark) == 1 else symbol
 
 
-def _to_midnight(now: float) -> float:
-    """Seconds to the next midnight in New York.
-
-    When the daily quota is renewed is nowhere said; midnight of UTC or of New York is assumed, and this is
-    the later of the two. If it is not renewed by then, the next call hears so and rests again.
-    """
-    tomorrow = moment(now).astimezone(_NEW_YORK).date() + timedelta(days=1)
-    return min(datetime.combine(tomorrow, time(), _NEW_YORK).timestamp() - now, LARGEST_RETRY_AFTER)
-
-
 # Every error is HTTP 200 and a text: the first line of which a mark is in it tells what it means. The order
 # matters, since the burst's text names the daily quota too. The texts are not repeated: one echoes the key.
 _MEANINGS: Sequence[tuple[tuple[str, ...], Callable[[Query], ProviderFault]]] = (
@@ -153,7 +144,11 @@ _MEANINGS: Sequence[tuple[tuple[str, ...], Callable[[Query], ProviderFault]]] = 
     ),
     (
         ("requests per day",),
-        lambda query: Throttled("the calls of the day are spent", retry_after=_to_midnight(query.now)),
+        # when they are renewed is nowhere said; midnight of UTC or of New York is assumed, and this is the
+        # later of the two: if they are not by then, the next call hears so and rests again
+        lambda query: Throttled(
+            "the calls of the day are spent", retry_after=rest_of_day(query.now, _NEW_YORK)
+        ),
     ),
     (
         ("premium endpoint", "premium feature"),
@@ -212,11 +207,10 @@ def _bars(query: Query, response: Response) -> Bars:
         bars = _columns(query, body.meta, rows)
     except (ValueError, OverflowError):
         raise Malformed("labels or numbers that cannot be read", payload=response.body) from None
-    within = bars.take((bars.ts >= query.span.start) & (bars.ts < query.span.end))
     cut = len(bars) >= COMPACT_ROWS and _ending(body.meta, "Output Size") == "Compact"
     if cut and query.span.end <= bars.ts[0]:  # "nothing there" would be a lie: it does not look so far back
         raise Unsupported(f"its newest {COMPACT_ROWS} rows do not reach back to it", payload=response.body)
-    return within
+    return bars.within(query.span)
 
 
 def _columns(query: Query, meta: dict[str, str], rows: _Rows) -> Bars:
@@ -230,10 +224,8 @@ def _columns(query: Query, meta: dict[str, str], rows: _Rows) -> Bars:
         shift = Interval.M1.seconds if any(label.endswith(" 20:00:00") for label in rows) else 0
     else:
         labels, shift = [_day(label) for label in rows], 0
-    ts = np.array(labels, np.int64) - shift
-    table = [(row.open, row.high, row.low, row.close, row.volume) for row in rows.values()]
-    values = np.array([[float(cell) for cell in row] for row in table], np.float64).reshape(-1, 5)
-    return Bars(ts, *values.T).take(np.argsort(ts, kind="stable"))
+    bars = bars_of((label - shift for label in labels), rows.values())
+    return bars.take(np.argsort(bars.ts, kind="stable"))
 
 
 def _minute(label: str) -> int:

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
-from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
+from market_data.market.bar import Bars, Quote, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
@@ -19,6 +18,7 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
     retry_after,
@@ -30,6 +30,18 @@ PAGE_ROWS = 1000
 _CRYPTO = frozenset({AssetType.CRYPTO})
 _SETTLED = 10  # seconds: a row is final when its time is over; clocks differ by less
 
+
+def _reach(interval: Interval) -> Reach:
+    return Reach(
+        endpoint="klines",
+        asset_types=_CRYPTO,
+        volume_scope=VolumeScope.VENUE,
+        trades_alone=True,
+        delay=_SETTLED,
+        longest_span=PAGE_ROWS * interval.seconds,
+    )
+
+
 FACTS = Facts(
     name="binance",
     title="Binance (USD is USDT)",
@@ -38,24 +50,8 @@ FACTS = Facts(
     needs_key=False,
     limits=(Limit(3000, 60),),  # a weight of 6000 a minute, and each call here weighs 2
     reach={
-        Capability.BARS_1M: Reach(
-            endpoint="klines",
-            asset_types=_CRYPTO,
-            adjustment=Adjustment.RAW,
-            volume_scope=VolumeScope.VENUE,
-            trades_alone=True,
-            delay=_SETTLED,
-            longest_span=PAGE_ROWS * Interval.M1.seconds,
-        ),
-        Capability.EOD: Reach(
-            endpoint="klines",
-            asset_types=_CRYPTO,
-            adjustment=Adjustment.RAW,
-            volume_scope=VolumeScope.VENUE,
-            trades_alone=True,
-            delay=_SETTLED,
-            longest_span=PAGE_ROWS * Interval.D1.seconds,
-        ),
+        Capability.BARS_1M: _reach(Interval.M1),
+        Capability.EOD: _reach(Interval.D1),
         Capability.QUOTES_L1: Reach(endpoint="ticker/24hr", asset_types=_CRYPTO),
     },
     terms="Own use only, no redistribution; refused in the US and in other restricted countries.",
@@ -161,17 +157,12 @@ def _rest(response: Response, usual: float) -> float:
 
 def _bars(query: Query, response: Response) -> Bars:
     rows = read_json(response, list[_Kline])
+    if any(row.ts % 1000 for row in rows):
+        raise Malformed("rows that open within a second", payload=response.body)
     try:
-        table = [
-            [float(cell) for cell in (row.open, row.high, row.low, row.close, row.volume)] for row in rows
-        ]
+        return bars_of((row.ts // 1000 for row in rows), rows).within(query.span)
     except ValueError:
         raise Malformed("numbers that cannot be read", payload=response.body) from None
-    opens = np.array([row.ts for row in rows], np.int64)
-    if (opens % 1000).any():
-        raise Malformed("rows that open within a second", payload=response.body)
-    bars = Bars(opens // 1000, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((bars.ts >= query.span.start) & (bars.ts < query.span.end))
 
 
 def _quote(query: Query, response: Response) -> Quote:

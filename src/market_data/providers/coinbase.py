@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
-from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
+from market_data.market.bar import Bars, Quote, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
@@ -22,6 +22,7 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
     retry_after,
@@ -33,6 +34,18 @@ MOST_CANDLES = 300
 _CRYPTO = frozenset({AssetType.CRYPTO})
 _SETTLED = 60  # seconds: when a candle is complete is nowhere said; the shortest wait that is advised
 
+
+def _reach(interval: Interval) -> Reach:
+    return Reach(
+        endpoint="candles",
+        asset_types=_CRYPTO,
+        volume_scope=VolumeScope.VENUE,
+        trades_alone=True,
+        delay=_SETTLED,
+        longest_span=MOST_CANDLES * interval.seconds,
+    )
+
+
 FACTS = Facts(
     name="coinbase",
     title="Coinbase Exchange",
@@ -41,24 +54,8 @@ FACTS = Facts(
     needs_key=False,
     limits=(Limit(10, 1),),  # for a moment 15
     reach={
-        Capability.BARS_1M: Reach(
-            endpoint="candles",
-            asset_types=_CRYPTO,
-            adjustment=Adjustment.RAW,
-            volume_scope=VolumeScope.VENUE,
-            trades_alone=True,
-            delay=_SETTLED,
-            longest_span=MOST_CANDLES * Interval.M1.seconds,
-        ),
-        Capability.EOD: Reach(
-            endpoint="candles",
-            asset_types=_CRYPTO,
-            adjustment=Adjustment.RAW,
-            volume_scope=VolumeScope.VENUE,
-            trades_alone=True,
-            delay=_SETTLED,
-            longest_span=MOST_CANDLES * Interval.D1.seconds,
-        ),
+        Capability.BARS_1M: _reach(Interval.M1),
+        Capability.EOD: _reach(Interval.D1),
         Capability.QUOTES_L1: Reach(endpoint="ticker", asset_types=_CRYPTO),
     },
     terms="Own use only, under strict market data terms: no redistribution, no indices built from it.",
@@ -138,10 +135,7 @@ def _fault(response: Response) -> ProviderFault | None:
 def _bars(query: Query, response: Response) -> Bars:
     """The candles in order of time: the newest is told first."""
     rows = read_json(response, list[_Candle])
-    ts = np.array([row.ts for row in rows], np.int64)
-    table = [(row.open, row.high, row.low, row.close, row.volume) for row in rows]
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    within = bars.take((ts >= query.span.start) & (ts < query.span.end))  # one before it may be told, too
+    within = bars_of((row.ts for row in rows), rows).within(query.span)  # one before it may be told, too
     return within.take(np.argsort(within.ts, kind="stable"))
 
 

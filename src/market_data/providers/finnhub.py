@@ -23,8 +23,7 @@ from market_data.provider import (
     Response,
     fault_of,
     read_json,
-    retry_after,
-    sent_at,
+    rest_until_reset,
 )
 
 _LISTED = frozenset({AssetType.EQUITY, AssetType.ETF})  # indices are a package of their own
@@ -99,21 +98,11 @@ def request(query: Query, account: Account) -> Request:
 def parse(query: Query, response: Response) -> Answer:
     """The bars within the span, or the last price; raises the ProviderFault that `response` amounts to."""
     if response.status == 429:
-        rest = _until_reset(query, response)
+        rest = rest_until_reset(query, response, RATE_WINDOW)
         raise Throttled("the calls of its plan are spent", retry_after=rest, payload=response.body)
     if fault := fault_of(response):
         raise fault
     return _quote(query, response) if query.capability is Capability.QUOTES_L1 else _bars(query, response)
-
-
-def _until_reset(query: Query, response: Response) -> float | None:
-    """Seconds to rest: Finnhub sends no Retry-After but the moment at which its window is over."""
-    asked, reset = retry_after(response), response.headers.get("x-ratelimit-reset", "")
-    if asked is not None or not (reset.isascii() and reset.isdigit()):
-        return asked
-    sent = sent_at(response)  # a reset is told by their clock, so that ours may be wrong
-    left = float(reset) - (query.now if sent is None else sent)
-    return min(max(left, 1.0), RATE_WINDOW)
 
 
 def _quote(query: Query, response: Response) -> Quote:
@@ -138,7 +127,7 @@ def _bars(query: Query, response: Response) -> Bars:
     daily = query.capability is Capability.EOD
     ts = np.array([_day(at) for at in body.ts] if daily else body.ts, np.int64)
     bars = Bars(ts, *(np.array(column, np.float64) for column in told))
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
+    return bars.within(query.span)
 
 
 def _day(at: int) -> int:

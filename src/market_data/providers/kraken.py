@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unavailable, Unsupported
-from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
+from market_data.market.bar import Bars, Quote, VolumeScope
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
@@ -20,6 +19,7 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
     retry_after,
@@ -37,7 +37,6 @@ def _reach(interval: Interval) -> Reach:
     return Reach(
         endpoint="OHLC",
         asset_types=_CRYPTO,
-        adjustment=Adjustment.RAW,
         volume_scope=VolumeScope.VENUE,
         trades_alone=True,
         delay=_SETTLED,
@@ -175,16 +174,12 @@ def _bars(query: Query, response: Response) -> Bars:
     told = read_json(response, _Candles).result
     rows = _of_pair(query, {name: one for name, one in told.items() if not isinstance(one, int)}, response)
     try:
-        table = [
-            [float(cell) for cell in (row.open, row.high, row.low, row.close, row.volume)] for row in rows
-        ]
+        bars = bars_of((row.ts for row in rows), rows)
     except ValueError:
         raise Malformed("numbers that cannot be read", payload=response.body) from None
-    ts = np.array([row.ts for row in rows], np.int64)
-    if len(rows) >= KEPT_ROWS and query.span.end <= ts.min():  # "nothing there" would be a lie
+    if len(bars) >= KEPT_ROWS and query.span.end <= bars.ts.min():  # "nothing there" would be a lie
         raise Unsupported(f"its newest {KEPT_ROWS} rows do not reach back to it", payload=response.body)
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
+    return bars.within(query.span)
 
 
 def _quote(query: Query, response: Response) -> Quote:

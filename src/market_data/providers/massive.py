@@ -7,7 +7,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unavailable, Unsupported
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
@@ -25,10 +24,11 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
     retry_after,
-    sent_at,
+    their_time,
 )
 
 _DAY = Interval.D1.seconds
@@ -196,10 +196,8 @@ def _said(response: Response) -> str:
 
 def _to_next_minute(query: Query, response: Response) -> float:
     """Seconds to rest, by its own clock: Massive sends no Retry-After."""
-    asked, sent = retry_after(response), sent_at(response)
-    if asked is not None:
-        return asked
-    return max(RATE_WINDOW - (query.now if sent is None else sent) % RATE_WINDOW, 1.0)
+    asked = retry_after(response)
+    return max(RATE_WINDOW - their_time(query, response) % RATE_WINDOW, 1.0) if asked is None else asked
 
 
 def _bars(query: Query, response: Response) -> Bars:
@@ -209,15 +207,11 @@ def _bars(query: Query, response: Response) -> Bars:
     if page.next_url:  # rows would be lost: every span that is asked for fits into one page
         raise Malformed("more rows than a page has", payload=response.body)
     rows = page.results or []
-    told = np.array([row.ts for row in rows], np.int64)
-    if (told % 1000).any():
+    if any(row.ts % 1000 for row in rows):
         raise Malformed("rows that open within a second", payload=response.body)
-    ts = told // 1000
-    if query.capability is Capability.EOD:
-        ts = np.array([_date(at) for at in ts.tolist()], np.int64)
-    table = [(row.open, row.high, row.low, row.close, row.volume) for row in rows]
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
+    ts = (row.ts // 1000 for row in rows)
+    labels = map(_date, ts) if query.capability is Capability.EOD else ts
+    return bars_of(labels, rows).within(query.span)
 
 
 def _date(at: int) -> int:

@@ -1,13 +1,12 @@
 """Tiingo: minutes and reference prices of the IEX exchange, and days of all exchanges."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
@@ -16,7 +15,6 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.provider import (
-    LARGEST_RETRY_AFTER,
     Account,
     Answer,
     Batch,
@@ -26,10 +24,12 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
+    rest_of_day,
     retry_after,
-    sent_at,
+    their_time,
 )
 
 _DAY = Interval.D1.seconds
@@ -163,31 +163,21 @@ def _said(response: Response) -> str:
 
 def _spent(query: Query, response: Response, said: str) -> tuple[str, float | None]:
     """Which calls are spent, and the seconds until there are more, by its own clock: it does not say."""
-    asked, sent = retry_after(response), sent_at(response)
-    now = query.now if sent is None else sent
+    asked = retry_after(response)
     if "hourly" in said:
-        return "the calls of the hour are spent", _HOUR - now % _HOUR if asked is None else asked
+        rest = _HOUR - their_time(query, response) % _HOUR
+        return "the calls of the hour are spent", rest if asked is None else asked
     if "daily" in said:
-        return "the calls of the day are spent", _to_midnight(now) if asked is None else asked
+        # when they are renewed is nowhere said; midnight of UTC or of New York is assumed, and this is the
+        # later of the two: if they are not by then, the next call hears so and rests again
+        rest = rest_of_day(their_time(query, response), _NEW_YORK)
+        return "the calls of the day are spent", rest if asked is None else asked
     return "too many requests", asked
-
-
-def _to_midnight(now: float) -> float:
-    """Seconds to the next midnight in New York.
-
-    When a day's calls are renewed is nowhere said; midnight of UTC or of New York is assumed, and this is the
-    later of the two. If they are not by then, the next call hears so and rests again.
-    """
-    tomorrow = moment(now).astimezone(_NEW_YORK).date() + timedelta(days=1)
-    return min(datetime.combine(tomorrow, time(), _NEW_YORK).timestamp() - now, LARGEST_RETRY_AFTER)
 
 
 def _bars(query: Query, response: Response) -> Bars:
     rows = read_json(response, list[_Bar])
-    ts = np.array([_second(row.date) for row in rows], np.int64)
-    table = [(row.open, row.high, row.low, row.close, row.volume) for row in rows]
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
+    return bars_of((_second(row.date) for row in rows), rows).within(query.span)
 
 
 def _quote(query: Query, response: Response) -> Quote:

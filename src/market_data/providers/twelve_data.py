@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import msgspec
-import numpy as np
 
 from market_data.errors import Malformed, ProviderFault, Refused, Throttled, Unsupported
 from market_data.market.bar import Adjustment, Bars, Quote, VolumeScope
@@ -21,10 +20,11 @@ from market_data.provider import (
     Reach,
     Request,
     Response,
+    bars_of,
     fault_of,
     read_json,
     retry_after,
-    sent_at,
+    their_time,
 )
 
 _DAY = Interval.D1.seconds
@@ -199,11 +199,10 @@ def _fault(query: Query, told: _Told, response: Response) -> ProviderFault | Non
 
 def _rest(query: Query, response: Response, window: int) -> float:
     """Seconds to the next minute or day of UTC, when credits are counted anew, by its own clock."""
-    asked, sent = retry_after(response), sent_at(response)
+    asked = retry_after(response)
     if asked is not None:
         return asked
-    at = query.now if sent is None else sent
-    return min(max(window - at % window, 1.0), LARGEST_RETRY_AFTER)
+    return min(max(window - their_time(query, response) % window, 1.0), LARGEST_RETRY_AFTER)
 
 
 def _bars(query: Query, response: Response) -> Bars:
@@ -213,15 +212,9 @@ def _bars(query: Query, response: Response) -> Bars:
         raise Malformed("rows of another interval", payload=response.body)
     read = _date if query.capability is Capability.EOD else _minute
     try:
-        ts = np.array([read(row.datetime) for row in told.values], np.int64)
-        table = [
-            [float(cell) for cell in (row.open, row.high, row.low, row.close, row.volume)]
-            for row in told.values
-        ]
+        return bars_of((read(row.datetime) for row in told.values), told.values).within(query.span)
     except ValueError:
         raise Malformed("times or numbers that cannot be read", payload=response.body) from None
-    bars = Bars(ts, *np.array(table, np.float64).reshape(-1, 5).T)
-    return bars.take((ts >= query.span.start) & (ts < query.span.end))
 
 
 def _read(label: str, spelled: str) -> int:
