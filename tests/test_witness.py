@@ -14,13 +14,13 @@ from market_data.market.instrument import AssetType
 from market_data.market.span import Span, epoch
 from market_data.provider import Query
 from market_data.providers import discover
-from market_data.route.budget import Budget
 from market_data.settings import InForce, read
 from market_data.simulate import Fault, Plan, Running, SimulatorConfig, Switched, start
 from market_data.store.redis import open_redis
 from market_data.transport import Transport
 from market_data.wiring import routing
 from market_data.witness import MOST_A_MINUTE, WITNESS_SECONDS, Witnesses
+from vouched import vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +81,7 @@ async def court(redis_url: str) -> AsyncIterator[Opened]:
             transport = await stack.enter_async_context(Transport())
             in_force = InForce(read(environment, dotenv=None))
             router = routing(
-                in_force, transport, Budget(redis), tell=events.append, clock=clock, sleep=clock.sleep
+                in_force, transport, await vouched(redis), tell=events.append, clock=clock, sleep=clock.sleep
             )
             return Court(Witnesses(router, clock), simulator, clock, events)
 

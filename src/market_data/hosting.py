@@ -20,6 +20,7 @@ class Stores:
 
     database_url: str
     redis_url: str
+    redis_is_ours: bool = False  # an embedded one: it runs while we do, and nobody else uses it
 
 
 @asynccontextmanager

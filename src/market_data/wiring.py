@@ -41,12 +41,13 @@ from market_data.queue.intake import Orders
 from market_data.reload import Reload, Reread
 from market_data.replicas import Replicas
 from market_data.route.account import accounts
-from market_data.route.budget import Budget
+from market_data.route.budget import QUIET_SECONDS, Budget
 from market_data.route.call import Caller
 from market_data.route.roster import Roster
 from market_data.route.router import Router, Sleep
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
+from market_data.store import cursor
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.redis import open_any
 from market_data.stream import Stream
@@ -91,6 +92,8 @@ async def service(
         await migrate(database)
         transport = await stack.enter_async_context(Transport())
         assembly = _Assembly(in_force, database, redis, transport, tell, clock)
+        if at.redis_is_ours or await _quiet(database, clock()):
+            await assembly.budget.vouch(discover())
         parts = assembly.parts(metrics, reread or (lambda _: configuration))
         await calendar
         parts.loops.start()
@@ -315,6 +318,12 @@ class _Assembly:
             swept_at=lambda: self.sweeps.at,
             metrics_text=scrape.text,
         )
+
+
+async def _quiet(database: Database, now: float) -> bool:
+    """Whether so long ago is the last call that no Redis needs to know of it."""
+    asked = await cursor.last_asked(database)
+    return asked is None or abs(now - asked) > QUIET_SECONDS
 
 
 async def _gone(parts: Parts) -> None:

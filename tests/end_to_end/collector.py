@@ -20,7 +20,6 @@ from market_data.provider import Query
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.queue import Queue
-from market_data.route.budget import Budget
 from market_data.route.roster import Roster
 from market_data.settings import InForce, read
 from market_data.simulate import Plan, Running, SimulatorConfig, start
@@ -31,6 +30,7 @@ from market_data.stream import Stream
 from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
+from vouched import vouched
 
 CALL_SECONDS = 3
 """How long a provider may take to answer."""
@@ -139,7 +139,7 @@ async def collecting(
         router = routing(
             InForce(configuration),
             transport,
-            Budget(redis),
+            await vouched(redis),
             tell=events.append,
             clock=clock,
             sleep=clock.sleep,

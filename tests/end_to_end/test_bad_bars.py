@@ -20,7 +20,6 @@ from market_data.provider import Answer, Provider, Query, Response
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.route.account import accounts
-from market_data.route.budget import Budget
 from market_data.route.call import Caller
 from market_data.route.roster import Roster
 from market_data.route.router import Router
@@ -31,6 +30,7 @@ from market_data.store.connect import Database
 from market_data.store.redis import open_redis
 from market_data.stream import Stream
 from market_data.transport import Transport
+from vouched import vouched
 
 from .bad_bars import WAYS, Spoiler
 from .collector import Hand
@@ -91,7 +91,7 @@ async def way(
         stack.push_async_callback(redis.aclose)
         transport = await stack.enter_async_context(Transport())
         roster = Roster(providers, accounts(configuration, providers), InForce(configuration), clock)
-        caller = Caller(roster, transport, Budget(redis), tell=events.append, clock=clock)
+        caller = Caller(roster, transport, await vouched(redis), tell=events.append, clock=clock)
         await universe.put(database, [market.instrument])
         ingest = Ingest(database, Publisher(database, Stream(redis), clock), events.append, clock)
         yield Way(Gather(Router(roster, caller, clock, clock.sleep), ingest, clock), clock, events)

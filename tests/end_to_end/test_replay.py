@@ -25,7 +25,6 @@ from market_data.market.span import Span
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.queue import Queue
-from market_data.route.budget import Budget
 from market_data.settings import InForce, read
 from market_data.simulate import Plan, SimulatorConfig, start
 from market_data.store import universe
@@ -36,6 +35,7 @@ from market_data.ticker import Ticker
 from market_data.transport import Transport
 from market_data.wiring import routing
 from stored import window
+from vouched import vouched
 
 FUND = Instrument("SPXX", "NYSE", AssetType.ETF, Tier.T0)
 COIN = Instrument("SPX-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)
@@ -103,7 +103,9 @@ async def collecting(
         stack.push_async_callback(redis.aclose)
         queue = Queue(redis, "replay")
         transport = await stack.enter_async_context(Transport())
-        router = routing(InForce(configuration), transport, Budget(redis), tell=lambda _: None, clock=clock)
+        router = routing(
+            InForce(configuration), transport, await vouched(redis), tell=lambda _: None, clock=clock
+        )
         ingest = Ingest(database, Publisher(database, Stream(redis), clock), lambda _: None, clock)
         fetcher = Fetcher(
             queue=queue,

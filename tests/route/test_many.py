@@ -11,7 +11,6 @@ from market_data.errors import NoProvider
 from market_data.market.instrument import AssetType
 from market_data.provider import Limit
 from market_data.providers import discover
-from market_data.route.budget import Budget
 from market_data.route.many import quotes_of
 from market_data.route.router import Router
 from market_data.settings import InForce, read
@@ -20,6 +19,7 @@ from market_data.simulate.fault import Fault, Switched
 from market_data.store.redis import open_redis
 from market_data.transport import Transport
 from market_data.wiring import routing
+from vouched import vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def asked(redis_url: str) -> AsyncIterator[tuple[Router, Running]]:
         transport = await stack.enter_async_context(Transport())
         in_force = InForce(read(given, dotenv=None))
         yield (
-            routing(in_force, transport, Budget(redis), tell=lambda _: None, clock=lambda: NOW),
+            routing(in_force, transport, await vouched(redis), tell=lambda _: None, clock=lambda: NOW),
             simulator,
         )
 

@@ -26,6 +26,7 @@ from market_data.store.embedded import EmbeddedValkey
 from market_data.store.redis import open_redis
 from market_data.transport import Transport
 from market_data.wiring import routing
+from vouched import vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -95,12 +96,19 @@ def looks_as_often_as_the_clock_is_fast(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(budget, "LOOK_SECONDS", budget.LOOK_SECONDS / PACE)
 
 
+async def _vouch(url: str, clock: Clock) -> None:
+    redis = open_redis(url)
+    await vouched(redis, clock)
+    await redis.aclose()
+
+
 async def counted(folder: Path, seconds: float) -> dict[str, Calls]:
     """The simulator's count of calls after so many seconds of the world, Valkey restarted in the middle."""
     clock = paced(BEGIN, PACE)
     valkey = EmbeddedValkey(folder)
     async with market(clock) as (simulator, in_force):
         await asyncio.to_thread(valkey.__enter__)
+        await _vouch(valkey.url, clock)
         try:
             until = time.monotonic() + seconds
             replicas = [

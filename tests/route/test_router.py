@@ -17,7 +17,6 @@ from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.providers import discover
 from market_data.route.breaker import State
-from market_data.route.budget import Budget
 from market_data.route.router import Answered, Router
 from market_data.route.standing import LAST_RESORT_SECONDS
 from market_data.settings import InForce, read
@@ -25,6 +24,7 @@ from market_data.simulate import Fault, Plan, Running, SimulatorConfig, Switched
 from market_data.store.redis import open_redis
 from market_data.transport import Transport
 from market_data.wiring import routing
+from vouched import vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +98,9 @@ async def routed(redis_url: str) -> AsyncIterator[Routing]:
             stack.push_async_callback(redis.aclose)
             transport = await stack.enter_async_context(Transport())
             in_force = InForce(read({**settings, **given}, dotenv=None))
-            router = routing(in_force, transport, Budget(redis, clock), tell=events.append, clock=clock)
+            router = routing(
+                in_force, transport, await vouched(redis, clock), tell=events.append, clock=clock
+            )
             return Routed(router, simulator, clock, events)
 
         yield start_one

@@ -95,7 +95,8 @@ async def _serve(
         with step("starting Valkey" if settings.rlc_redis_url is None else "opening Redis"):
             redis = await stack.enter_async_context(redis_url(settings))
         with step("starting the service"):
-            running = service(configuration, Stores(database, redis), reread=reread, clock=clock)
+            stores = Stores(database, redis, redis_is_ours=settings.rlc_redis_url is None)
+            running = service(configuration, stores, reread=reread, clock=clock)
             parts = await stack.enter_async_context(running)
         url = address(listener)
         say(_welcome(url, settings, symbols))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,11 +21,15 @@ LOOK_SECONDS = 1.0
 """How often it is looked whether Redis still knows of the calls that it was told."""
 REJOIN_SECONDS = 60.0
 """After an outage a replica keeps to its share for so long: until all have told what they called meanwhile,
-and what one called that has died since is over, as far as limits a second or a minute go."""
+and what one called that has died since is over, as far as limits a second or a minute go. One that has just
+started keeps to it while the life of the windows is no older."""
+QUIET_SECONDS = 2 * REJOIN_SECONDS
+"""Where nobody has asked anything for so long, a Redis that has just begun anew lacks no call that counts."""
 TELL_BATCH = 1000
 """Calls that are told at once."""
 MOST_AT_ONCE = 200
 """Calls that are spent, or settled, at once."""
+_YOUNG_MS = int(REJOIN_SECONDS * 1000)
 SOON = 0.05
 """Seconds to wait, where others of the same moment got the last room: how long is known at the next try."""
 
@@ -69,7 +73,8 @@ class Budget:
 
     The time is that of Redis, which all replicas share; `clock` (epoch seconds) stands in for it where a day
     has to pass in a minute. While Redis is out, or has forgotten, each of the `others` keeps to a share that
-    is safe whatever they do; see Share.
+    is safe whatever they do; see Share. So does one that starts where Redis has just begun anew, unless
+    somebody vouches for it.
     """
 
     def __init__(
@@ -120,6 +125,15 @@ class Budget:
                 used = await batch.execute()
         return [max(0, limit.calls - count) for limit, count in zip(limits, used, strict=True)]
 
+    async def vouch(self, providers: Iterable[str]) -> None:
+        """Say that Redis knows of all calls that count, wherever it has begun anew.
+
+        At a start, of `providers` that nobody has asked for QUIET_SECONDS: else all would wait for
+        REJOIN_SECONDS before they ask anything. Raises StoreUnavailable.
+        """
+        for provider in providers:
+            await self._told(provider, (), (), born=0)
+
     async def watch(self) -> None:
         """Look again and again whether Redis knows of our calls, and tell it if not; until cancelled."""
         while True:
@@ -128,24 +142,22 @@ class Budget:
 
     async def look(self) -> None:
         """Tell Redis our calls wherever it may not know them. While it is out nothing is told."""
-        for provider, account in list(
-            self._accounts.items()
-        ):  # one that is first asked meanwhile has no calls
-            if self._out:
-                return
+        for account in list(self._accounts.values()):  # one that is first asked meanwhile has no calls
+            if self._out:  # also where we asked nothing: others may have
+                self._lose(account)
+                continue
             try:
-                await self._looked(provider, account)
+                await self._looked(account)
             except StoreUnavailable:
-                account.joins_at = None
-                account.share.begin(self._seconds(), account.limits)
+                self._lose(account)
 
-    async def _looked(self, provider: str, account: _Account) -> None:
+    async def _looked(self, account: _Account) -> None:
         if account.share.alone and account.joins_at is None:
-            await self._tell(provider, account, account.share.calls)
+            await self._tell(account, account.share.calls)
             account.joins_at = self._seconds() + REJOIN_SECONDS
-        elif account.life and await self._life(provider) != account.life:
+        elif account.life and await self._told(account.provider, account.limits, ()) != account.life:
             self._lose(account)
-            await self._looked(provider, account)
+            await self._looked(account)
 
     def _is_alone(self, account: _Account) -> bool:
         """Whether this replica keeps to its share; it joins the others when all have told their calls."""
@@ -162,7 +174,7 @@ class Budget:
             with reachable():
                 spent, *rest = await self._spend(
                     keys=[_life(account.provider), *_keys(account.provider, account.limits)],
-                    args=[self._now(), account.life, uuid4().hex, *windows, *calls],
+                    args=[self._now(), account.life, uuid4().hex, _YOUNG_MS, *windows, *calls],
                 )
         except StoreUnavailable:
             return [None] * len(wanted)
@@ -191,7 +203,7 @@ class Budget:
             account.share.note(spent.member, now + hold, account.limits)
             if account.joins_at is not None:
                 try:
-                    await self._tell(spent.provider, account, {spent.member: now + hold})
+                    await self._tell(account, {spent.member: now + hold})
                 except StoreUnavailable:
                     account.joins_at = None
         return wait
@@ -200,23 +212,33 @@ class Budget:
         account.share.begin(self._seconds(), account.limits)
         account.joins_at = None
 
-    async def _tell(self, provider: str, account: _Account, calls: dict[str, float]) -> None:
+    async def _tell(self, account: _Account, calls: dict[str, float]) -> None:
         """Tell Redis of calls; those that it knows it has once."""
-        keys = [_life(provider), *_keys(provider, account.limits)]
-        windows = [limit.seconds * 1000 for limit in account.limits]
         told = list(calls.items())
         for start in range(0, max(len(told), 1), TELL_BATCH):
-            pairs = [
-                word for member, at in told[start : start + TELL_BATCH] for word in (member, int(at * 1000))
-            ]
-            with reachable():
-                life = await self._rejoin(keys=keys, args=[uuid4().hex, *windows, *pairs])
-            account.life = life.decode()
+            some = told[start : start + TELL_BATCH]
+            account.life = await self._told(account.provider, account.limits, some)
 
-    async def _life(self, provider: str) -> str:
+    async def _told(
+        self,
+        provider: str,
+        limits: Sequence[Limit],
+        calls: Sequence[tuple[str, float]],
+        *,
+        born: int | str = "",
+    ) -> str:
+        """The life of a provider's windows once these calls (member, epoch seconds) are in them.
+
+        `born` (ms) is when it begins, if one has to; "" for now.
+        """
+        windows = [limit.seconds * 1000 for limit in limits]
+        pairs = [word for member, at in calls for word in (member, int(at * 1000))]
         with reachable():
-            found = await self._redis.get(_life(provider))
-        return found.decode() if isinstance(found, bytes) else ""
+            life = await self._rejoin(
+                keys=[_life(provider), *_keys(provider, limits)],
+                args=[self._now(), uuid4().hex, born, *windows, *pairs],
+            )
+        return str(life.decode())
 
     def _account(self, provider: str, limits: tuple[Limit, ...]) -> _Account:
         account = self._accounts.get(provider)
@@ -259,7 +281,8 @@ class Budget:
 
 @cache
 def _script(name: str) -> str:
-    return files("market_data.route").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    folder = files("market_data.route")
+    return "".join(folder.joinpath(f"{one}.lua").read_text(encoding="utf-8") for one in ("life", name))
 
 
 def _life(provider: str) -> str:

@@ -74,6 +74,12 @@ async def asked(database: Database, symbols: Sequence[str], interval: Interval) 
     return {row["symbol"] for row in rows}
 
 
+async def last_asked(database: Database) -> float | None:
+    """When any series was asked for last (epoch seconds); None before the first."""
+    row = await database.fetch_one(sql("cursor_last"))
+    return row["asked_at"] if row else None
+
+
 async def find(database: Database, symbol: str, interval: str, source: str) -> "KnownCursor | None":
     """The cursor of a series at a source; None before it was first asked."""
     row = await database.fetch_one(sql("cursor_find"), symbol, interval, source)
