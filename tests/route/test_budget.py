@@ -162,6 +162,20 @@ async def test_one_that_noticed_no_restart_does_not_spend_what_others_called_mea
             await redis.aclose()
 
 
+async def test_a_share_counts_calls_that_are_over_while_others_may_take_long(servers_folder: Path) -> None:
+    redis, clock, limits = open_redis(f"unix://{servers_folder / 'nobody.sock'}"), Hand(), [Limit(10, 60)]
+    budget = Budget(redis, clock, Team(2, out=True))
+    await budget.spend("p", limits, 50.0)
+    clock.now += 60
+    for _ in range(5):
+        spent = await budget.spend("p", limits, hold=50.0)
+        assert isinstance(spent, Spent)
+        clock.now += 5
+        await budget.settle(spent)
+    assert not isinstance(await budget.spend("p", limits, hold=50.0), Spent)
+    await redis.aclose()
+
+
 async def test_a_redis_that_is_not_there_leaves_each_replica_its_share(servers_folder: Path) -> None:
     redis, clock = open_redis(f"unix://{servers_folder / 'nobody.sock'}"), Hand()
     budget, limits = Budget(redis, clock, Team(2)), [Limit(5, 60)]

@@ -19,10 +19,11 @@ from market_data.together import Together
 
 LOOK_SECONDS = 1.0
 """How often it is looked whether Redis still knows of the calls that it was told."""
-REJOIN_SECONDS = 60.0
+REJOIN_SECONDS = 75.0
 """After an outage a replica keeps to its share for so long: until all have told what they called meanwhile,
-and what one called that has died since is over, as far as limits a second or a minute go. One that has just
-started keeps to it while the life of the windows is no older."""
+for which they may take as long as Redis may for an answer, and what one called that has died without telling
+is over, as far as limits of up to a minute go. One that has just started keeps to it while the life of the
+windows is no older."""
 QUIET_SECONDS = 2 * REJOIN_SECONDS
 """Where nobody has asked anything for so long, a Redis that has just begun anew lacks no call that counts."""
 TELL_BATCH = 1000
@@ -102,7 +103,7 @@ class Budget:
         if wait is None:
             wait = await self._alone(account, spent, hold)
         elif not wait:
-            account.share.note(spent.member, self._seconds() + hold, limits)
+            account.share.note(spent.member, self._seconds(), hold, limits)
         return wait or spent
 
     async def settle(self, spent: Spent) -> None:
@@ -200,7 +201,7 @@ class Budget:
             self._lose(account)
         wait = account.share.wait(now, account.limits, replicas)
         if not wait:
-            account.share.note(spent.member, now + hold, account.limits)
+            account.share.note(spent.member, now, hold, account.limits)
             if account.joins_at is not None:
                 try:
                     await self._tell(account, {spent.member: now + hold})

@@ -33,10 +33,10 @@ class Share:
         """The calls that count, by member with the latest moment at which each may have come."""
         return self._calls
 
-    def note(self, member: str, at: float, limits: Sequence[Limit]) -> None:
-        """A call was made that may come as late as `at`."""
-        self._calls[member] = at
-        self._forget(at, limits)
+    def note(self, member: str, now: float, hold: float, limits: Sequence[Limit]) -> None:
+        """A call is made now that may come as late as in `hold` seconds."""
+        self._calls[member] = now + hold
+        self._forget(now, limits)
 
     def settle(self, member: str, at: float) -> None:
         """A call was over at `at`."""
