@@ -16,7 +16,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from guide import report, shell, stack
-from guide.step import Broken, Target, Verdict
+from guide.errors import Broken
+from guide.step import Target, Verdict
 from guide.walk import walk
 from market_data.calendar import hours_of
 from market_data.errors import MarketDataError

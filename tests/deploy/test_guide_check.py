@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from guide import operating
+from guide.errors import Broken
 from guide.sees import answers, counted, metric, samples, says, tables
-from guide.step import Broken, Seen, Step, Target, Verdict
+from guide.step import Seen, Step, Target, Verdict
 from guide.walk import PARTS, tried
 from market_data.store import universe
 from serve.conftest import AAPL, Clock, Serving, at

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from guide.errors import Broken, Unfit
 from guide.sees import metric, short
 from guide.stack import DATABASE, ROOT, STOP_SECONDS, USER
-from guide.step import Act, Broken, Target, Unfit, until
+from guide.step import Act, Target, until
 
 ASK_SECONDS = 10.0
 """How long an answer may take."""

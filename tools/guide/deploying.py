@@ -3,29 +3,23 @@
 import json
 import shutil
 import subprocess
-from typing import Any
 
 from guide import acts
-from guide.acts import SETTLE_SECONDS, there
+from guide.acts import there
+from guide.errors import Broken
 from guide.sees import (
-    Labels,
-    answers,
-    counted,
-    documents,
     done,
     rows,
-    samples,
     says,
     short,
     tables,
 )
 from guide.stack import ROOT
-from guide.step import Act, Broken, Part, Seen, Step, Target
+from guide.step import Act, Part, Seen, Step, Target
+from guide.verifying import VERIFYING, WATCHING
 
 CORE = "db/migrations/20251008_market_data_core.sql"
 TIMESCALE = "db/migrations/20251008_timescale_market_data.sql"
-KEYED = ("finnhub", "yahoo", "alphavantage")
-"""The providers of the guide."""
 CONFIGMAP = """kubectl create configmap market-data-config -n trading \\
   --from-literal=DATABASE_URL='postgresql://trading_user:trading_pass@postgres:5432/trading_db' \\
   --from-literal=RLC_REDIS_URL='redis://redis-cluster:6379/0' \\
@@ -51,7 +45,6 @@ VALUES ('2025w41-manual-top100', '{"source": "manual", "count": 100}'::jsonb);""
 
 _MANIFESTS = "tests/deploy/test_kubernetes.py"
 _MONITORING = "tests/deploy/test_monitoring.py"
-_WATCHING = "tests/deploy/test_watching.py"
 
 
 def _own(target: Target) -> str:
@@ -86,47 +79,6 @@ def _merged(seen: Seen, target: Target) -> str:
     return f"promtool: {short(read.stdout)}"
 
 
-def _health(body: Any, _: Target) -> str:
-    if body["status"] != "ok":
-        raise Broken(short(json.dumps(body)))
-    detail = body["database"]["detail"]
-    return f"ok: PostgreSQL {detail['postgresql']}, TimescaleDB {detail['timescaledb'] or 'none'}, Redis, collector"
-
-
-def _scores(found: list[Any], _: Target) -> str:
-    scores = {one["provider"]: one["health"] for one in found}
-    if missing := [one for one in KEYED if one not in scores]:
-        raise Broken(f"no {', '.join(missing)} among {', '.join(scores)}")
-    if wrong := [one for one, health in scores.items() if not 0 <= health <= 1]:
-        raise Broken(f"no score from 0 to 1: {', '.join(wrong)}")
-    return ", ".join(f"{name} {health:.2f}" for name, health in scores.items())
-
-
-def _cadences(body: Any, _: Target) -> str:
-    lines = {(one["tier"], one["capability"]): one for one in body["cadences"]}
-    if {tier for tier, _ in lines} != {"T0", "T1", "T2"}:
-        raise Broken(f"tiers {sorted({tier for tier, _ in lines})}")
-    bars = lines["T0", "bars_1m"]
-    return (
-        f"{len(lines)} cadences; 1m bars of T0: asked for every {bars['asked_for_seconds']:g} s, "
-        f"achievable {bars['achievable_seconds']:g} s, {bars['symbols']} symbols"
-    )
-
-
-def _price(body: Any, _: Target) -> str:
-    if not (body["symbol"] == "AAPL" and body["price"] > 0):
-        raise Broken(short(json.dumps(body)))
-    return (
-        f"{body['price']:g} at {body['ts']} from {body['provider']}, learned {body['age_seconds']:.1f} s ago"
-    )
-
-
-def _lag(found: list[tuple[Labels, float]], _: Target) -> str:
-    if any(value > 180 for _, value in found):  # two bars and the minute that runs
-        raise Broken(f"{found}")
-    return ", ".join(f"{labels['interval']} {value:.0f} s" for labels, value in found)
-
-
 def _again(target: Target) -> str:
     """The migration once more."""
     return "applied again: " + short(acts.query(target, f"\\i {ROOT / CORE}").splitlines()[-1])
@@ -141,7 +93,7 @@ def _panels(uid: str, *titles: str) -> Act:
         have = {panel["title"] for panel in board["panels"]}
         if missing := sorted(set(titles) - have):
             raise Broken(f"{path.name} has no panel {', '.join(missing)}")
-        return f"{path.relative_to(ROOT)}: {len(have)} panels, among them these; {_WATCHING} asks each query"
+        return f"{path.relative_to(ROOT)}: {len(have)} panels, among them these; {WATCHING} asks each query"
 
     return look
 
@@ -218,7 +170,7 @@ PARTS = (
   -n monitoring \\
   --create-namespace""",
                 promise="Install Blackbox Exporter",
-                unless=there("deploy/blackbox-exporter/values.yaml", tried=_WATCHING),
+                unless=there("deploy/blackbox-exporter/values.yaml", tried=WATCHING),
             ),
             Step(
                 guide="kubectl get pods -n monitoring -l app.kubernetes.io/name=prometheus-blackbox-exporter",
@@ -304,61 +256,7 @@ PARTS = (
             ),
         ),
     ),
-    Part(
-        "6. Verify Deployment",
-        (
-            Step(
-                guide="kubectl port-forward -n trading svc/market-data-service 8001:8001",
-                promise="Port-forward for local access",
-                skip="needs a cluster; here the service itself is on this machine",
-            ),
-            Step(
-                guide="curl http://localhost:8001/health",
-                promise="Health check",
-                judge=answers(_health),
-                within=SETTLE_SECONDS,
-            ),
-            Step(
-                guide="curl http://localhost:8001/stats/providers | jq '.providers[] | {provider: .provider, health: .health_score}'",
-                promise="Provider status",
-                judge=documents(_scores),
-            ),
-            Step(
-                guide="curl http://localhost:8001/stats/cadence",
-                promise="Cadence configuration",
-                judge=answers(_cadences),
-            ),
-            Step(
-                guide="curl http://localhost:8001/metrics | head -50",
-                promise="Metrics",
-                judge=lambda seen, _: _first_lines(seen),
-            ),
-            Step(
-                guide="kubectl port-forward -n monitoring svc/prometheus 9090:9090",
-                promise="Verify these targets are UP: market-data-service, blackbox-http-market-data-health, "
-                "blackbox-http-market-data-metrics, blackbox-ws-market-data",
-                skip=f"needs a cluster; {_WATCHING} sees them UP in a real Prometheus",
-            ),
-            Step(
-                guide="curl http://localhost:8001/stocks/AAPL/price",
-                promise="Fetch stock price",
-                judge=answers(_price),
-                within=SETTLE_SECONDS,
-            ),
-            Step(
-                guide='psql -U trading_user -d trading_db -c "SELECT COUNT(*) FROM candles_intraday;"',
-                promise="Check database",
-                judge=counted(lambda count, _: count > 0),
-                within=SETTLE_SECONDS,
-            ),
-            Step(
-                guide="curl http://localhost:8001/metrics | grep ingestion_lag_seconds",
-                promise="Check ingestion lag",
-                judge=samples("ingestion_lag_seconds", _lag),
-                within=SETTLE_SECONDS,
-            ),
-        ),
-    ),
+    VERIFYING,
     Part(
         "7. Configure Grafana Dashboards",
         (
@@ -416,10 +314,3 @@ PARTS = (
         ),
     ),
 )
-
-
-def _first_lines(seen: Seen) -> str:
-    lines = seen.out.splitlines()
-    if seen.code or len(lines) != 50 or not lines[0].startswith("# HELP "):
-        raise Broken(f"exit code {seen.code}, {len(lines)} lines: {short(seen.out)}")
-    return f"50 lines of the Prometheus text format, the first: {lines[0]}"

@@ -9,9 +9,10 @@ from typing import Any
 
 from guide import acts
 from guide.acts import SETTLE_SECONDS
+from guide.errors import Broken, Unfit
 from guide.sees import Labels, answers, counted, messages, samples, says, short
 from guide.stack import ROOT
-from guide.step import Broken, Part, Seen, Step, Target, Unfit, until
+from guide.step import Part, Seen, Step, Target, until
 
 WINDOW_BARS = 11
 """The guide's ten minutes, both ends included."""

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 from guide import acts, shell
 from guide.acts import SETTLE_SECONDS
 from guide.drills import RELOAD, reloaded
+from guide.errors import Broken
 from guide.sees import Labels, answers, documents, done, rows, samples, short
 from guide.stack import DATABASE, RESTORED, ROOT, USER, admin
-from guide.step import Broken, Part, Seen, Step, Target, until
+from guide.step import Part, Seen, Step, Target, until
 
 DEAD = 12345
 """The dead letter of the guide's example."""

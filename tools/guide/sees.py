@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from guide.step import Broken, Judge, Seen, Target
+from guide.errors import Broken
+from guide.step import Judge, Seen, Target
 
 WIDEST = 160
 """Characters of what was seen that are worth a line."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from guide.step import Broken
+from guide.errors import Broken
 from market_data.providers import discover
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 

@@ -5,18 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from guide.stack import Stack
-
-
-class Broken(Exception):
-    """What was seen is not what was promised; the text says what was seen."""
-
-
-class Unfit(Exception):
-    """It cannot be tried here; the text says why."""
+from guide.errors import Broken, Unfit
+from guide.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +28,7 @@ class Target:
     libpq: dict[str, str] = field(
         default_factory=dict
     )  # the environment of psql; empty: no database was named
-    stack: "Stack | None" = None
+    stack: Stack | None = None
     day: str = ""
     drill: bool = True  # whether rows may be deleted, to be restored
     notes: dict[str, str] = field(default_factory=dict)
@@ -46,7 +37,7 @@ class Target:
     """Drills of which a step was not possible: the rest of them is not tried."""
 
     @property
-    def own(self) -> "Stack":
+    def own(self) -> Stack:
         """The throw-away stack; Unfit where there is none."""
         if self.stack is None:
             raise Unfit("it needs a cluster, or the throw-away stack")

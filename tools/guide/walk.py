@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from guide import deploying, drills, operating, shell
+from guide.errors import Broken, Unfit
 from guide.sees import done
-from guide.step import Broken, Line, Part, Seen, Step, Target, Unfit, Verdict, until
+from guide.step import Line, Part, Seen, Step, Target, Verdict, until
 
 PARTS = (*deploying.PARTS, *drills.PARTS, *operating.PARTS)
 """The guide, in its order."""

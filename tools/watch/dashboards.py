@@ -244,6 +244,18 @@ BOARDS = (
                     ),
                 ),
             ),
+            Panel(
+                "Bars doubted",
+                "Strange bars that were held against another provider, by what became of them.",
+                "ops",
+                (
+                    Query(
+                        'sum by (outcome) (rate(bars_doubted_total{interval=~"$interval"}[$__rate_interval]))'
+                        f" or 0 * sum({_WRITTEN})",
+                        "{{outcome}}",
+                    ),
+                ),
+            ),
             _budget("continuity", 0.005),
         ),
     ),
