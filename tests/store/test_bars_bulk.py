@@ -8,7 +8,7 @@ import pytest
 from market_data.market.bar import Adjustment
 from market_data.market.interval import Interval
 from market_data.store import bulk, few, write
-from market_data.store.change import Told
+from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 
 from .conftest import TEN, Saying, row, told
@@ -45,6 +45,11 @@ async def _rows(database: Database, table: str, symbol: str) -> list[tuple[objec
     return sorted(tuple(one)[1:] for one in found)
 
 
+def _said(change: Change) -> tuple[object, ...]:
+    when = change.as_of if len(change) else None
+    return change.places.tolist(), change.statuses, change.revisions, change.before, when
+
+
 @pytest.mark.parametrize("interval", [Interval.M1, Interval.D1])
 @pytest.mark.parametrize("seed", range(6))
 async def test_both_ways_leave_the_same_rows_revisions_and_changes(
@@ -54,11 +59,7 @@ async def test_both_ways_leave_the_same_rows_revisions_and_changes(
         async with database.transaction() as connection:
             in_one = await write.write(connection, replace(one, symbol="FEW"), trusting=False)
             many = await bulk.write(connection, replace(one, symbol="MANY"))
-        assert (many.states, many.before, many.as_of if many.states else None) == (
-            in_one.states,
-            in_one.before,
-            in_one.as_of if in_one.states else None,
-        )
+        assert _said(many) == _said(in_one)
     daily = interval is Interval.D1
     for table in ("candles_daily" if daily else "candles_intraday", "candle_revisions", "series_heads"):
         kept = await _rows(database, table, "MANY")
@@ -76,7 +77,9 @@ async def test_what_cannot_be_superseded_is_done_again_in_one_statement(database
         f" FOR EACH ROW WHEN (OLD.ts = to_timestamp({labels[5]})) EXECUTE FUNCTION stays()"
     )
     change = await write.keep(database, told([row(ts, 101.0) for ts in labels], Saying()))
-    assert change.states == [(i, "corrected", 1) for i in range(len(labels))]
+    count = len(labels)
+    assert (change.places.tolist(), change.statuses) == (list(range(count)), ["corrected"] * count)
+    assert change.revisions == [1] * count
     for table in ("candles_intraday", "candle_revisions"):
         counted = await database.fetch_one(f"SELECT count(*), count(DISTINCT ts), min(close) FROM {table}")  # noqa: S608
         assert counted is not None

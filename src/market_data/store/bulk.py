@@ -2,7 +2,7 @@
 
 What changes is moved to the revisions by one statement and copied anew, since PostgreSQL copies a row in a
 fraction of the time that it updates one in. A few that change, as the running bar of a live answer does, are
-written as few are. The series' head is locked throughout.
+written as few are; on TimescaleDB more of them. The series' head is locked throughout.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from market_data.market.bar import Bars, Mask, Times
 from market_data.market.span import moment
-from market_data.store import few, heads, rows
+from market_data.store import few, heads, rows, touched
 from market_data.store.bars import Table
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, sql
 
 STATUSES = ("partial", "final", "corrected")
+MOST_REPLACED = 1500
+"""Bars in chunks of TimescaleDB that are written as few are: it plans a DELETE for every chunk there is."""
 ARRAY_HEADER = 20
 """Bytes of a binary array before its elements: dimensions, has nulls, type, length, lower bound."""
 
@@ -31,9 +33,12 @@ Counts = NDArray[np.int32]
 class _Known:
     """What is known of a span, oldest bar first; all shape (n,). `standing`: see bars_known.sql."""
 
+    before: datetime  # when the series last changed
+    as_of: datetime | None  # where nothing is known: when it changes, which is noted already
     bars: Bars
     revision: Counts
     standing: Counts
+    chunked: bool
 
 
 async def write(connection: Connection, told: Told) -> Change:
@@ -41,12 +46,13 @@ async def write(connection: Connection, told: Told) -> Change:
 
     asyncpg.UniqueViolationError if somebody who does not lock the series adds some of its bars meanwhile.
     """
-    known, before = await _lock(connection, told)
-    as_of = max(moment(told.as_of), before + heads.TICK)
+    known = await _lock(connection, told)
+    as_of = known.as_of or max(moment(told.as_of), known.before + heads.TICK)
     status, revision, replaces = _judge(told, known)
     changed = status >= 0
     copied = changed
-    if 0 < replaces.sum() <= few.MOST and not told.restates:
+    most_replaced = MOST_REPLACED if known.chunked else few.MOST
+    if 0 < replaces.sum() <= most_replaced and not told.restates:
         replaced = await few.write(connection, told.take(replaces))
         if replaced is None or len(replaced) < replaces.sum():
             raise asyncpg.UniqueViolationError("somebody has changed by SQL what has been compared")
@@ -55,34 +61,47 @@ async def write(connection: Connection, told: Told) -> Change:
         await _supersede(connection, told, known.bars.ts, told.bars.ts[replaces], as_of)
     if copied.any():
         await _copy(connection, told, np.where(copied, status, -1), revision, as_of)
-    mark = told.mark
-    await connection.execute(
-        sql("series_move"),
-        told.symbol,
-        told.interval.value,
-        as_of if changed.any() else None,
-        told.provider if mark else None,
-        moment(mark.through) if mark else None,
-        moment(mark.last_bar) if mark and mark.last_bar is not None else None,
-        moment(mark.asked_at) if mark else None,
-    )
+    if known.as_of is None:
+        changes = as_of if changed.any() else None
+        late = touched.spans(told.late(changed))
+        await connection.execute(
+            sql("series_move"), told.symbol, told.interval.value, changes, *_mark(told), *late
+        )
     order = np.flatnonzero(changed)[np.argsort(told.bars.ts[changed], kind="stable")]
     names = [STATUSES[one] for one in status[order].tolist()]
-    states = list(zip(order.tolist(), names, revision[order].tolist(), strict=True))
-    return Change(told, states, before, as_of)
+    return Change(told, order, names, revision[order].tolist(), known.before, as_of)
 
 
-async def _lock(connection: Connection, told: Told) -> tuple[_Known, datetime]:
+async def _lock(connection: Connection, told: Told) -> _Known:
     """Lock the series: what is known of the time that the bars cover, and when it last changed."""
     first, last = told.bars.ts.min().item(), told.bars.ts.max().item()
     source = None if told.restates else told.provider
-    of = (told.symbol, told.interval.value, moment(first), moment(last), told.adjustment.value, source)
     while True:  # at most three times: it has no head yet, it was locked by another, it is ours
-        row = await connection.fetchrow(Table.of(told.interval).sql("bars_known"), *of)
+        row = await connection.fetchrow(
+            Table.of(told.interval).sql("bars_known"),
+            told.symbol,
+            told.interval.value,
+            moment(first),
+            moment(last),
+            told.adjustment.value,
+            source,
+            moment(told.as_of),
+            *_mark(told),
+            *touched.spans(told.late()),
+        )
         if row is None:
             await heads.add(connection, told.symbol, told.interval.value)
         elif row["fresh"]:
-            return _read(row), row["before"]
+            return _read(row)
+
+
+def _mark(told: Told) -> tuple[str, datetime, datetime | None, datetime] | tuple[None, None, None, None]:
+    """At which source the cursor moves, and where to."""
+    mark = told.mark
+    if mark is None:
+        return None, None, None, None
+    last_bar = None if mark.last_bar is None else moment(mark.last_bar)
+    return told.provider, moment(mark.through), last_bar, moment(mark.asked_at)
 
 
 def _read(row: asyncpg.Record) -> _Known:
@@ -91,7 +110,7 @@ def _read(row: asyncpg.Record) -> _Known:
         _array(row[name], ">f8").astype(np.float64) for name in ("open", "high", "low", "close", "volume")
     )
     revision, standing = (_array(row[name], ">i4").astype(np.int32) for name in ("revision", "standing"))
-    return _Known(Bars(ts, *prices), revision, standing)
+    return _Known(row["before"], row["as_of"], Bars(ts, *prices), revision, standing, row["chunked"])
 
 
 def _array(data: bytes | None, kind: str) -> NDArray[np.generic]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, VolumeScope
+import numpy as np
+from numpy.typing import NDArray
+
+from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
 from market_data.market.span import moment
+from market_data.store import touched
 from market_data.store.cursor import Mark
 
 
@@ -32,6 +36,12 @@ class Told:
         """The same, of the bars that a mask chooses; it moves no cursor."""
         return replace(self, bars=self.bars.take(which), partial=self.partial[which], mark=None)
 
+    def late(self, which: Mask | NDArray[np.intp] | slice = slice(None)) -> Times:
+        """When those of the bars open that no scheduled refresh may see: longer ones are built of them."""
+        if self.interval is not Interval.M1:
+            return self.bars.ts[:0]
+        return touched.late(self.bars.ts[which], self.as_of)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -42,12 +52,14 @@ class Change:
     """
 
     told: Told
-    states: Sequence[tuple[int, str, int]]  # of each bar, oldest first: which of `told`, status, revision
+    places: NDArray[np.intp]  # which of `told`, oldest first, shape (n,)
+    statuses: Sequence[str]  # of each
+    revisions: Sequence[int]
     before: datetime
     as_of: datetime
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self.places)
 
     @cached_property
     def bars(self) -> list[KnownBar]:
@@ -69,5 +81,5 @@ class Change:
                 adjustment=self.told.adjustment.value,
                 volume_scope=self.told.volume_scope.value,
             )
-            for i, status, revision in self.states
+            for i, status, revision in zip(self.places.tolist(), self.statuses, self.revisions, strict=True)
         ]

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import numpy as np
+
 from market_data.market.bar import Bars
 from market_data.market.span import moment
 from market_data.store import heads
@@ -35,8 +37,15 @@ async def write(connection: Connection, told: Told) -> Change | None:
         return None
     before = found[0]["before"]
     place = {ts: i for i, ts in enumerate(told.bars.ts.tolist())}
-    states = [(place[ts], status, revision) for _, _, ts, status, revision in found if ts is not None]
-    return Change(told, states, before, max(moment(told.as_of), before + heads.TICK))
+    changed = [row for row in found if row["ts"] is not None]
+    return Change(
+        told,
+        np.array([place[row["ts"]] for row in changed], np.intp),
+        [row["status"] for row in changed],
+        [row["revision"] for row in changed],
+        before,
+        max(moment(told.as_of), before + heads.TICK),
+    )
 
 
 def _ends(bars: Bars) -> tuple[datetime, datetime]:

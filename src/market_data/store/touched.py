@@ -24,6 +24,8 @@ def late(ts: Times, now: float) -> Times:
 
 def spans(ts: Times) -> tuple[list[datetime], list[datetime]]:
     """Starts and ends of the whole buckets in which bars open at `ts`; those that adjoin are one."""
+    if not len(ts):
+        return [], []
     buckets = np.unique(ts // BUCKET_SECONDS)
     firsts = np.concatenate(([True], np.diff(buckets) > 1))
     starts, ends = buckets[firsts], buckets[np.concatenate((firsts[1:], [True]))] + 1

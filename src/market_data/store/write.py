@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import asyncpg
 import numpy as np
 
-from market_data.market.bar import Times
-from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.store import bulk, few, heads, touched
 from market_data.store.change import Change, Told
@@ -20,7 +18,7 @@ async def keep(database: Database, told: Told) -> Change:
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
     Raises StoreUnavailable.
     """
-    one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(_late(told)))
+    one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(told.late()))
     if one_way:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
@@ -41,18 +39,10 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     if told.rejected:
         await _keep_rejected(connection, told)
     if len(told.bars) and (told.restates or (len(told.bars) > few.MOST and trusting)):
-        change = await bulk.write(connection, told)
-    else:
-        change = await _locked(connection, told)
-    if change.states and len(_late(told)):
-        changed = told.bars.ts[[place for place, _, _ in change.states]]
-        await touched.note(connection, touched.late(changed, told.as_of))
+        return await bulk.write(connection, told)
+    change = await _locked(connection, told)
+    await touched.note(connection, told.late(change.places))
     return change
-
-
-def _late(told: Told) -> Times:
-    """Those of the bars that longer ones have been built of already."""
-    return touched.late(told.bars.ts, told.as_of) if told.interval is Interval.M1 else told.bars.ts[:0]
 
 
 async def _locked(connection: Connection, told: Told) -> Change:

@@ -1,6 +1,12 @@
--- The series changed at $3 (NULL: it did not), and its cursor at the source $4 moves forward (NULL: it does not).
+-- The series changed at $3 (NULL: it did not), its cursor at the source $4 moves forward (NULL: it does not), and the
+-- spans of 5-minute buckets [$8, $9) have late bars: those of TimescaleDB are to be built anew; elsewhere they are views.
 WITH moved AS (
     UPDATE series_heads SET as_of = $3 WHERE symbol = $1 AND interval = $2 AND $3::timestamptz IS NOT NULL
+), touched AS (
+    INSERT INTO candles_touched (start_ts, end_ts)
+    SELECT start_ts, end_ts
+    FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start_ts, end_ts)
+    WHERE EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 )
 INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
 SELECT $1, $2, $4, $5, $6, $7 WHERE $4::text IS NOT NULL
