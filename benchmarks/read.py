@@ -3,7 +3,8 @@
     python benchmarks/read.py [--rounds 25] [--url URL]
 
 One year of one symbol's 1m bars (98,000), each learned at a moment of its own, in the embedded PostgreSQL,
-or at URL, an empty database. First 10,000 of them: `asyncpg.fetch` of the same rows in this process, then
+or at URL, an empty database; on TimescaleDB stop its background workers, or they drop what is older than a
+year. First 10,000 of them: `asyncpg.fetch` of the same rows in this process, then
 each format over HTTP from a service that is a process of its own, in turns; a ratio is the median time over
 that of the driver, and the goals are 2 for JSON and 1.3 for Arrow. Then the same within this process, without
 HTTP: what is read, and what writing each format costs. Then the whole year in one stream in every format,

@@ -6,8 +6,8 @@ On the embedded PostgreSQL, and on TimescaleDB too where TEST_TIMESCALE_URL name
 rows of the raw COPY are encoded beforehand, so that it is PostgreSQL and nothing else; it commits by
 itself. Each round writes rows of a series of its own, one that has older bars, in turns; a ratio is the
 raw COPY's median time over ours. The goals are 0.8 for new bars and 0.4 for corrections. The CPU of a live
-write is that of this process, for an answer of five known bars, one changed partial bar and a new one,
-from the parsed answer to the commit, without the publication.
+write is that of this process, for an answer of the last hour: five known bars, one changed partial bar and
+a new one, from the parsed answer to the commit, without the publication.
 """
 
 import asyncio
@@ -123,10 +123,10 @@ async def live(database: Database) -> None:
     reach = Reach("candles", frozenset(AssetType))
     cost: list[float] = []
     symbols = [next(_symbols) for _ in range(50)]
+    begin = int(time.time()) // 60 * 60 - 3600
     for number in range(LIVE_WRITES):
         minute = number // len(symbols)
-        given = bars(7)
-        given = Bars(given.ts + 60 * minute, *given.columns()[1:])
+        given = bars(7, first=begin + 60 * minute)
         given.close[5] += 0.25  # it was the partial one of the answer before
         delivery = Delivery(
             symbol=symbols[number % len(symbols)],

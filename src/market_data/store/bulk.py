@@ -21,8 +21,9 @@ from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, sql
 
 STATUSES = ("partial", "final", "corrected")
-MOST_REPLACED = 1500
-"""Bars in chunks of TimescaleDB that are written as few are: it plans a DELETE for every chunk there is."""
+REPLACED_A_CHUNK = 4
+"""Bars for each chunk of TimescaleDB that are written as few are: it plans a DELETE for every chunk there is,
+which takes as long as it takes to insert so many over what is known."""
 ARRAY_HEADER = 20
 """Bytes of a binary array before its elements: dimensions, has nulls, type, length, lower bound."""
 
@@ -38,7 +39,7 @@ class _Known:
     bars: Bars
     revision: Counts
     standing: Counts
-    chunked: bool
+    chunks: int
 
 
 async def write(connection: Connection, told: Told) -> Change:
@@ -51,7 +52,7 @@ async def write(connection: Connection, told: Told) -> Change:
     status, revision, replaces = _judge(told, known)
     changed = status >= 0
     copied = changed
-    most_replaced = MOST_REPLACED if known.chunked else few.MOST
+    most_replaced = max(few.MOST, REPLACED_A_CHUNK * known.chunks)
     if 0 < replaces.sum() <= most_replaced and not told.restates:
         replaced = await few.write(connection, told.take(replaces))
         if replaced is None or len(replaced) < replaces.sum():
@@ -110,7 +111,7 @@ def _read(row: asyncpg.Record) -> _Known:
         _array(row[name], ">f8").astype(np.float64) for name in ("open", "high", "low", "close", "volume")
     )
     revision, standing = (_array(row[name], ">i4").astype(np.int32) for name in ("revision", "standing"))
-    return _Known(row["before"], row["as_of"], Bars(ts, *prices), revision, standing, row["chunked"])
+    return _Known(row["before"], row["as_of"], Bars(ts, *prices), revision, standing, row["chunks"])
 
 
 def _array(data: bytes | None, kind: str) -> NDArray[np.generic]:

@@ -4,7 +4,7 @@
 -- bar: 0 anything newer (it is partial), 1 other values with the adjustment $5 from the provider $6 (NULL: any), 2 nothing.
 -- Where nothing is known all that was told at $7 is new, and what follows from it is done on the same way to the server:
 -- the series changes at `as_of` (else NULL), its cursor at the source $8 moves (NULL: it does not), and the spans of late
--- bars are noted, as series_move.sql does. `chunked` says whether the table is one of TimescaleDB's.
+-- bars are noted, as series_move.sql does. `chunks` says how many the table has on TimescaleDB, else it is 0.
 WITH head AS MATERIALIZED (
     SELECT locked.as_of AS before, locked.as_of = seen.as_of AS fresh
     FROM (SELECT as_of FROM series_heads WHERE symbol = $1 AND interval = $2) AS seen,
@@ -29,8 +29,6 @@ WITH head AS MATERIALIZED (
     SELECT greatest($7::timestamptz, before + interval '1 microsecond') AS as_of
     FROM head, held
     WHERE fresh AND ts IS NULL
-), extension AS (
-    SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') AS chunked
 ), moved AS (
     UPDATE series_heads AS known SET as_of = new.as_of FROM new WHERE known.symbol = $1 AND known.interval = $2
 ), advanced AS (
@@ -43,7 +41,9 @@ WITH head AS MATERIALIZED (
 ), touched AS (
     INSERT INTO candles_touched (start_ts, end_ts)
     SELECT span.start_ts, span.end_ts
-    FROM new, unnest($12::timestamptz[], $13::timestamptz[]) AS span (start_ts, end_ts), extension
-    WHERE chunked
+    FROM new, unnest($12::timestamptz[], $13::timestamptz[]) AS span (start_ts, end_ts)
+    WHERE EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 )
-SELECT head.*, (SELECT as_of FROM new) AS as_of, held.*, chunked FROM head, held, extension
+SELECT head.*, (SELECT as_of FROM new) AS as_of, held.*,
+       (SELECT count(*) FROM pg_inherits WHERE inhparent = '{table}'::regclass) AS chunks
+FROM head, held
