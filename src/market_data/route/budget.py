@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Protocol
 from uuid import uuid4
 
@@ -14,7 +12,7 @@ from redis.asyncio import Redis
 from market_data.errors import StoreUnavailable
 from market_data.provider import Limit
 from market_data.route.share import Share
-from market_data.store.redis import reachable
+from market_data.route.windows import Windows
 from market_data.together import Together
 
 LOOK_SECONDS = 1.0
@@ -30,7 +28,6 @@ TELL_BATCH = 1000
 """Calls that are told at once."""
 MOST_AT_ONCE = 200
 """Calls that are spent, or settled, at once."""
-_YOUNG_MS = int(REJOIN_SECONDS * 1000)
 SOON = 0.05
 """Seconds to wait, where others of the same moment got the last room: how long is known at the next try."""
 
@@ -52,7 +49,7 @@ class Spent:
     """One call that was spent; it counts from the end of its hold, or from when it is settled."""
 
     provider: str
-    keys: tuple[str, ...]
+    limits: tuple[Limit, ...]
     member: str
 
 
@@ -81,13 +78,10 @@ class Budget:
     def __init__(
         self, redis: Redis, clock: Callable[[], float] | None = None, others: Others | None = None
     ) -> None:
-        self._redis = redis
-        self._clock = clock
+        self._windows = Windows(redis, clock)
+        self._clock = clock or time.time  # ours is that of Redis, as far as the machines' clocks agree
         self._others = others
         self._accounts: dict[str, _Account] = {}
-        self._spend, self._settle, self._rejoin = (
-            redis.register_script(_script(name)) for name in ("budget", "settle", "rejoin")
-        )
 
     async def spend(self, provider: str, limits: Sequence[Limit], hold: float) -> Spent | float:
         """Spend one call of every limit, or none: what was spent, or the seconds until there is room.
@@ -95,36 +89,29 @@ class Budget:
         The provider may count a call as late as it answers. So it is held for `hold` seconds, the longest
         that it can take, until `settle` says that it is over; if we die meanwhile it has been spent too.
         """
-        spent = Spent(provider, _keys(provider, limits), uuid4().hex)
+        spent = Spent(provider, tuple(limits), uuid4().hex)
         if not limits:
             return spent
-        account = self._account(provider, tuple(limits))
+        account = self._account(provider, spent.limits)
         wait = None if self._is_alone(account) else await account.spend((spent, hold))
         if wait is None:
             wait = await self._alone(account, spent, hold)
         elif not wait:
-            account.share.note(spent.member, self._seconds(), hold, limits)
+            account.share.note(spent.member, self._clock(), hold, limits)
         return wait or spent
 
     async def settle(self, spent: Spent) -> None:
         """Note that a call is over; StoreUnavailable where only this replica knows it."""
         account = self._accounts.get(spent.provider)
-        if not spent.keys or account is None:
+        if not spent.limits or account is None:
             return
-        account.share.settle(spent.member, self._seconds())
+        account.share.settle(spent.member, self._clock())
         if not self._out:  # else it is told when Redis is back
             await account.settle(spent)
 
     async def left(self, provider: str, limits: Sequence[Limit]) -> list[int]:
         """The calls left in each limit's window at this moment, in the order of the limits."""
-        keys = _keys(provider, limits)
-        with reachable():
-            now = await self._milliseconds()
-            async with self._redis.pipeline(transaction=False) as batch:
-                for key, limit in zip(keys, limits, strict=True):
-                    batch.zcount(key, f"({now - limit.seconds * 1000}", "+inf")
-                used = await batch.execute()
-        return [max(0, limit.calls - count) for limit, count in zip(limits, used, strict=True)]
+        return await self._windows.left(provider, limits)
 
     async def vouch(self, providers: Iterable[str]) -> None:
         """Say that Redis knows of all calls that count, wherever it has begun anew.
@@ -133,7 +120,7 @@ class Budget:
         REJOIN_SECONDS before they ask anything. Raises StoreUnavailable.
         """
         for provider in providers:
-            await self._told(provider, (), (), born=0)
+            await self._windows.tell(provider, (), (), born=0)
 
     async def watch(self) -> None:
         """Look again and again whether Redis knows of our calls, and tell it if not; until cancelled."""
@@ -155,48 +142,42 @@ class Budget:
     async def _looked(self, account: _Account) -> None:
         if account.share.alone and account.joins_at is None:
             await self._tell(account, account.share.calls)
-            account.joins_at = self._seconds() + REJOIN_SECONDS
-        elif account.life and await self._told(account.provider, account.limits, ()) != account.life:
+            account.joins_at = self._clock() + REJOIN_SECONDS
+        elif account.life and await self._windows.tell(account.provider, account.limits, ()) != account.life:
             self._lose(account)
             await self._looked(account)
 
     def _is_alone(self, account: _Account) -> bool:
         """Whether this replica keeps to its share; it joins the others when all have told their calls."""
-        if account.share.alone and account.joins_at is not None and self._seconds() >= account.joins_at:
+        if account.share.alone and account.joins_at is not None and self._clock() >= account.joins_at:
             account.share.end()
             account.joins_at = None
         return account.share.alone or self._out
 
     async def _shared(self, account: _Account, wanted: Sequence[tuple[Spent, float]]) -> list[float | None]:
         """Spend with the others: of each 0.0, or seconds until there is room; None where that cannot be."""
-        windows = [number for limit in account.limits for number in (limit.calls, limit.seconds * 1000)]
-        calls = [word for spent, hold in wanted for word in (spent.member, int(hold * 1000))]
+        calls = [(spent.member, hold) for spent, hold in wanted]
         try:
-            with reachable():
-                spent, *rest = await self._spend(
-                    keys=[_life(account.provider), *_keys(account.provider, account.limits)],
-                    args=[self._now(), account.life, uuid4().hex, _YOUNG_MS, *windows, *calls],
-                )
+            got = await self._windows.spend(
+                account.provider, account.limits, calls, life=account.life, young=REJOIN_SECONDS
+            )
         except StoreUnavailable:
             return [None] * len(wanted)
-        if int(spent) < 0:
+        if got is None:
             self._lose(account)
             await self.look()
             return [None] * len(wanted)
-        wait, life = rest
-        account.life = life.decode()
-        later = max(float(wait) / 1000, 0.001 if wait else SOON)
-        return [0.0 if place < int(spent) else later for place in range(len(wanted))]
+        account.life = got.life
+        later = max(got.wait, 0.001 if got.wait else SOON)
+        return [0.0 if place < got.spent else later for place in range(len(wanted))]
 
     async def _settled(self, account: _Account, over: Sequence[Spent]) -> list[None]:
-        keys = _keys(account.provider, account.limits)
-        with reachable():
-            await self._settle(keys=keys, args=[self._now(), *(one.member for one in over)])
+        await self._windows.settle(account.provider, account.limits, [one.member for one in over])
         return [None] * len(over)
 
     async def _alone(self, account: _Account, spent: Spent, hold: float) -> float:
         """Spend of our share: 0.0, or the seconds until there is room."""
-        now, replicas = self._seconds(), len(self._others.known) if self._others else 1
+        now, replicas = self._clock(), len(self._others.known) if self._others else 1
         if not account.share.alone:
             self._lose(account)
         wait = account.share.wait(now, account.limits, replicas)
@@ -210,7 +191,7 @@ class Budget:
         return wait
 
     def _lose(self, account: _Account) -> None:
-        account.share.begin(self._seconds(), account.limits)
+        account.share.begin(self._clock(), account.limits)
         account.joins_at = None
 
     async def _tell(self, account: _Account, calls: dict[str, float]) -> None:
@@ -218,28 +199,7 @@ class Budget:
         told = list(calls.items())
         for start in range(0, max(len(told), 1), TELL_BATCH):
             some = told[start : start + TELL_BATCH]
-            account.life = await self._told(account.provider, account.limits, some)
-
-    async def _told(
-        self,
-        provider: str,
-        limits: Sequence[Limit],
-        calls: Sequence[tuple[str, float]],
-        *,
-        born: int | str = "",
-    ) -> str:
-        """The life of a provider's windows once these calls (member, epoch seconds) are in them.
-
-        `born` (ms) is when it begins, if one has to; "" for now.
-        """
-        windows = [limit.seconds * 1000 for limit in limits]
-        pairs = [word for member, at in calls for word in (member, int(at * 1000))]
-        with reachable():
-            life = await self._rejoin(
-                keys=[_life(provider), *_keys(provider, limits)],
-                args=[self._now(), uuid4().hex, born, *windows, *pairs],
-            )
-        return str(life.decode())
+            account.life = await self._windows.tell(account.provider, account.limits, some)
 
     def _account(self, provider: str, limits: tuple[Limit, ...]) -> _Account:
         account = self._accounts.get(provider)
@@ -264,32 +224,3 @@ class Budget:
     @property
     def _out(self) -> bool:
         return self._others is not None and self._others.out
-
-    async def _milliseconds(self) -> int:
-        if self._clock is not None:
-            return int(self._clock() * 1000)
-        seconds, microseconds = await self._redis.time()
-        return int(seconds) * 1000 + int(microseconds) // 1000
-
-    def _seconds(self) -> float:
-        """The time by our own clock: that of Redis, as far as the machines' clocks agree."""
-        return time.time() if self._clock is None else self._clock()
-
-    def _now(self) -> int | str:
-        """The time for a script; "" for that of Redis."""
-        return "" if self._clock is None else int(self._clock() * 1000)
-
-
-@cache
-def _script(name: str) -> str:
-    folder = files("market_data.route")
-    return "".join(folder.joinpath(f"{one}.lua").read_text(encoding="utf-8") for one in ("life", name))
-
-
-def _life(provider: str) -> str:
-    return f"market:budget:{{{provider}}}:life"
-
-
-def _keys(provider: str, limits: Sequence[Limit]) -> tuple[str, ...]:
-    # the braces put a provider's windows into one slot of a Redis cluster
-    return tuple(f"market:budget:{{{provider}}}:{limit.seconds}" for limit in limits)
