@@ -303,7 +303,8 @@ async def outages(folder: Path, *, count: int, seconds: float, length: float) ->
         ended = [code for one in drill.replicas for code in one.codes]
     return (
         f"stopped: {dict(stopped)}; {count * (end - begin) // 60} minutes are there, the last {waited:.0f} s "
-        f"after the end; {truth.asked} answers about readiness, none wrong; replicas that ended: {len(ended)}"
+        f"after the end; {truth.asked} answers about readiness, none wrong; "
+        f"replicas that ended, by exit code: {dict(Counter(ended)) or 'none'}"
     )
 
 
