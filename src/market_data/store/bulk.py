@@ -66,7 +66,13 @@ async def write(connection: Connection, told: Told) -> Change:
         changes = as_of if changed.any() else None
         late = touched.spans(told.late(changed))
         await connection.execute(
-            sql("series_move"), told.symbol, told.interval.value, changes, *_mark(told), *late
+            sql("series_move"),
+            told.symbol,
+            told.interval.value,
+            changes,
+            told.provider if told.mark else None,
+            *told.moves,
+            *late,
         )
     order = np.flatnonzero(changed)[np.argsort(told.bars.ts[changed], kind="stable")]
     names = [STATUSES[one] for one in status[order].tolist()]
@@ -87,22 +93,14 @@ async def _lock(connection: Connection, told: Told) -> _Known:
             told.adjustment.value,
             source,
             moment(told.as_of),
-            *_mark(told),
+            told.provider if told.mark else None,
+            *told.moves,
             *touched.spans(told.late()),
         )
         if row is None:
             await heads.add(connection, told.symbol, told.interval.value)
         elif row["fresh"]:
             return _read(row)
-
-
-def _mark(told: Told) -> tuple[str, datetime, datetime | None, datetime] | tuple[None, None, None, None]:
-    """At which source the cursor moves, and where to."""
-    mark = told.mark
-    if mark is None:
-        return None, None, None, None
-    last_bar = None if mark.last_bar is None else moment(mark.last_bar)
-    return told.provider, moment(mark.through), last_bar, moment(mark.asked_at)
 
 
 def _read(row: asyncpg.Record) -> _Known:

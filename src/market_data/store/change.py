@@ -36,6 +36,14 @@ class Told:
         """The same, of the bars that a mask chooses; it moves no cursor."""
         return replace(self, bars=self.bars.take(which), partial=self.partial[which], mark=None)
 
+    @property
+    def moves(self) -> tuple[datetime | None, datetime | None, datetime | None]:
+        """The mark's `through`, `last_bar` and `asked_at`; None where there is none."""
+        if self.mark is None:
+            return None, None, None
+        last_bar = None if self.mark.last_bar is None else moment(self.mark.last_bar)
+        return moment(self.mark.through), last_bar, moment(self.mark.asked_at)
+
     def late(self, which: Mask | NDArray[np.intp] | slice = slice(None)) -> Times:
         """When those of the bars open that no scheduled refresh may see: longer ones are built of them."""
         if self.interval is not Interval.M1:

@@ -17,7 +17,6 @@ MOST = 64
 
 async def write(connection: Connection, told: Told) -> Change | None:
     """Write what is new or changed in one statement; None if it has to be done again with the head locked."""
-    mark, final = told.mark, told.mark.last_bar if told.mark else None
     found = await connection.fetch(
         Table.of(told.interval).sql("bars_write"),
         told.symbol,
@@ -28,9 +27,7 @@ async def write(connection: Connection, told: Told) -> Change | None:
         told.volume_scope.value,
         *(column.tolist() for column in told.bars.columns()),
         told.partial.tolist(),
-        moment(mark.through) if mark else None,
-        moment(final) if final is not None else None,
-        moment(mark.asked_at) if mark else None,
+        *told.moves,
         *_ends(told.bars),
     )
     if not found or not found[0]["fresh"]:
