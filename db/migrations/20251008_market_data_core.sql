@@ -1,11 +1,64 @@
 -- The tables of the market data service, for PostgreSQL 14 and later.
--- Apply with `psql -f` or `market-data migrate`; applying it again changes nothing.
+-- Apply with `psql -f` or `market-data migrate`. Each step below runs once per database and leaves a row in
+-- `schema_version`; applied again to a running service, this file takes no lock on a table.
 
 BEGIN;
 
--- Two migrations at once would race for the same names; the second waits here and then finds all there.
+-- Two migrations at once would race for the same names; the second waits here and then finds every step done.
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
 SET LOCAL client_min_messages = warning;
+-- A step that has to wait for a reader gives up, so that nobody queues behind it: run the file again later.
+SET LOCAL lock_timeout = '3s';
+
+-- The steps that have been applied. `part` is 'core' (this file) or 'timescaledb' (the file beside it).
+CREATE TABLE IF NOT EXISTS schema_version (
+    part       text NOT NULL,
+    version    text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (part, version)
+);
+
+-- The clock is read as each row is written: writers of a row wait for each other, so its spans follow each other.
+CREATE OR REPLACE FUNCTION universe_remember() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE universe_history SET valid_to = moment WHERE symbol = OLD.symbol AND valid_to = 'infinity';
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO universe_history (symbol, valid_from, exchange, asset_type, adv_21d, mkt_cap, tier, pinned,
+                                      active, listed, delisted)
+        VALUES (NEW.symbol, moment, NEW.exchange, NEW.asset_type, NEW.adv_21d, NEW.mkt_cap, NEW.tier, NEW.pinned,
+                NEW.active, NEW.listed, NEW.delisted);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Gives the bars that TimescaleDB has built of a symbol another name: those whose minutes are gone are built no more.
+CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    built text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        FOR built IN
+            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_name IN ('candles_5m', 'candles_1h')
+        LOOP
+            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
+        END LOOP;
+    END IF;
+END
+$$;
+
+-- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.1.0')) THEN
+    RETURN;
+END IF;
 
 -- What is collected. A row inserted here is collected from the next sweep on.
 CREATE TABLE IF NOT EXISTS symbol_universe (
@@ -62,23 +115,6 @@ CREATE TABLE IF NOT EXISTS symbol_renames (
     renamed timestamptz NOT NULL DEFAULT now()
 );
 
--- The clock is read as each row is written: writers of a row wait for each other, so its spans follow each other.
-CREATE OR REPLACE FUNCTION universe_remember() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    moment timestamptz := clock_timestamp();
-BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        UPDATE universe_history SET valid_to = moment WHERE symbol = OLD.symbol AND valid_to = 'infinity';
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        INSERT INTO universe_history (symbol, valid_from, exchange, asset_type, adv_21d, mkt_cap, tier, pinned,
-                                      active, listed, delisted)
-        VALUES (NEW.symbol, moment, NEW.exchange, NEW.asset_type, NEW.adv_21d, NEW.mkt_cap, NEW.tier, NEW.pinned,
-                NEW.active, NEW.listed, NEW.delisted);
-    END IF;
-    RETURN NULL;
-END
-$$;
 CREATE OR REPLACE TRIGGER universe_remember_new AFTER INSERT OR DELETE ON symbol_universe
     FOR EACH ROW EXECUTE FUNCTION universe_remember();
 CREATE OR REPLACE TRIGGER universe_remember_changed AFTER UPDATE ON symbol_universe
@@ -269,23 +305,6 @@ CREATE TABLE IF NOT EXISTS candles_touched (
     CHECK (start_ts < end_ts)
 );
 
--- Gives the bars that TimescaleDB has built of a symbol another name: those whose minutes are gone are built no more.
-CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    built text;
-BEGIN
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-        FOR built IN
-            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
-            FROM timescaledb_information.continuous_aggregates
-            WHERE view_name IN ('candles_5m', 'candles_1h')
-        LOOP
-            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
-        END LOOP;
-    END IF;
-END
-$$;
-
 -- Bars built from 1m bars. TimescaleDB has continuous aggregates of these names instead.
 DO $$
 DECLARE
@@ -311,5 +330,103 @@ BEGIN
     END LOOP;
 END
 $$;
+
+INSERT INTO schema_version (part, version) VALUES ('core', '0.1.0');
+END
+$step$;
+
+-- 0.2.0: what is called vacant, final or complete is proven.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.2.0')) THEN
+    RETURN;
+END IF;
+
+-- A vacancy is provisional until it is confirmed. Those of 0.1.0 hold no evidence: all of them are asked again.
+ALTER TABLE vacancies
+    ADD COLUMN confirmed boolean NOT NULL DEFAULT false,
+    ADD COLUMN newer     boolean NOT NULL DEFAULT false,  -- a witness has sent a newer bar of this very symbol
+    ADD COLUMN looks     integer NOT NULL DEFAULT 0,      -- how often it has been asked again
+    ADD COLUMN look_at   timestamptz DEFAULT now(),       -- when it is asked again; NULL: never
+    ADD COLUMN first_at  timestamptz NOT NULL DEFAULT now();
+CREATE INDEX vacancies_due ON vacancies (look_at) WHERE look_at IS NOT NULL;
+
+-- Why a backfill was made: a gap, a second look at a vacancy, a routine recheck of filled bars, an operator.
+ALTER TABLE backfill_jobs
+    ADD COLUMN reason    text NOT NULL DEFAULT 'gap' CHECK (reason IN ('gap', 'look', 'recheck', 'operator')),
+    ADD COLUMN forced    boolean NOT NULL DEFAULT false,  -- asks for all of its span, filled or not
+    ADD COLUMN postponed integer NOT NULL DEFAULT 0;      -- how often it was put off, since nobody can tell yet
+
+-- How late each provider's newest bars of an exchange arrive, as learned from its answers.
+CREATE TABLE provider_delays (
+    provider   text NOT NULL,
+    exchange   text NOT NULL,
+    interval   text NOT NULL,
+    seconds    double precision NOT NULL,   -- after the end of a bar
+    learned_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (provider, exchange, interval)
+);
+
+-- Through which session (00:00 UTC of its date) the bars of a series have been asked for again.
+CREATE TABLE rechecks (
+    symbol   text NOT NULL,
+    interval text NOT NULL,
+    kind     text NOT NULL CHECK (kind IN ('evening', 'late')),
+    through  timestamptz NOT NULL,
+    PRIMARY KEY (symbol, interval, kind)
+);
+
+-- Bars that may be wrong though they are possible: kept and shown on request, never built into others. They leave when
+-- a second provider, a later bar, time or an operator settles them.
+CREATE TABLE quarantined_bars (
+    symbol         text NOT NULL,
+    interval       text NOT NULL,
+    ts             timestamptz NOT NULL,
+    provider       text NOT NULL,
+    adjustment     text NOT NULL,
+    volume_scope   text NOT NULL,
+    open           double precision NOT NULL,
+    high           double precision NOT NULL,
+    low            double precision NOT NULL,
+    close          double precision NOT NULL,
+    volume         double precision NOT NULL,
+    reason         text NOT NULL,
+    contradicted   boolean NOT NULL DEFAULT false,  -- another provider sent a different value
+    evidence       text,                            -- what was found, in words
+    first_received timestamptz NOT NULL,
+    last_received  timestamptz NOT NULL,
+    times          bigint NOT NULL DEFAULT 1,
+    PRIMARY KEY (symbol, interval, ts, provider, adjustment)
+);
+
+-- Splits as providers report them. Prices before `effective` (00:00 UTC of the session's date) are divided by `ratio`.
+CREATE TABLE known_splits (
+    symbol    text NOT NULL,
+    effective timestamptz NOT NULL,
+    provider  text NOT NULL,
+    ratio     double precision NOT NULL CHECK (ratio > 0),
+    known_at  timestamptz NOT NULL,
+    PRIMARY KEY (symbol, effective, provider)
+);
+
+-- A minute that was converted to the raw level keeps the factor that its provider's prices were multiplied by.
+ALTER TABLE candles_intraday ADD COLUMN factor double precision;
+ALTER TABLE candle_revisions ADD COLUMN factor double precision;
+
+-- Closures and early closes that an operator announced, and when; revoked ones stay as a record.
+CREATE TABLE calendar_changes (
+    id         bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    calendar   text NOT NULL,                -- code of the calendar, such as XNYS
+    day        date NOT NULL,                -- of the session, local
+    closes     timestamptz,                  -- the early close; NULL: closed all day
+    reason     text NOT NULL,
+    learned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    revoked_at timestamptz
+);
+CREATE UNIQUE INDEX calendar_changes_day ON calendar_changes (calendar, day) WHERE revoked_at IS NULL;
+
+INSERT INTO schema_version (part, version) VALUES ('core', '0.2.0');
+END
+$step$;
 
 COMMIT;

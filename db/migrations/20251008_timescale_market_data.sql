@@ -9,6 +9,7 @@ BEGIN;
 
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
 SET LOCAL client_min_messages = warning;
+SET LOCAL lock_timeout = '3s';
 
 -- An extension belongs to one database: created as the superuser in another one, it is not in this. The owner may.
 DO $$
@@ -150,6 +151,8 @@ BEGIN
     PERFORM add_retention_policy('quotes_l1', interval '14 days');
 END
 $$;
+
+INSERT INTO schema_version (part, version) VALUES ('timescaledb', '0.1.0') ON CONFLICT DO NOTHING;
 
 COMMIT;
 
