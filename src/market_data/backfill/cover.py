@@ -165,12 +165,18 @@ def _painted(labels: Times, known: Known) -> tuple[list[_Told], NDArray[np.intp]
     """What is known of each label, as an index into a list; what is painted later counts first."""
     told: list[_Told] = [(State.MISSING, NOT_SCANNED, None)]
     places = np.zeros(len(labels), np.intp)
+    numbers: dict[tuple[State, str], int] = {}
+
+    def number(what: _Told) -> int:
+        if what[:2] not in numbers:
+            numbers[what[:2]] = len(told)
+            told.append(what)
+        return numbers[what[:2]]
 
     def paint(start: float, end: float, what: _Told) -> None:
         first, last = np.searchsorted(labels, (start, end))
         if first < last:
-            told.append(what)
-            places[first:last] = len(told) - 1
+            places[first:last] = number(what)
 
     paint(known.since, FOREVER, (State.QUEUED, SCANNED, None))
     if known.unknown:
@@ -189,8 +195,7 @@ def _painted(labels: Times, known: Known) -> tuple[list[_Told], NDArray[np.intp]
         ),
         (known.bars, (State.FILLED, "", None)),
     ):
-        told.append(what)
-        places[np.isin(labels, kept)] = len(told) - 1
+        places[np.isin(labels, kept)] = number(what)
     return told, places
 
 
