@@ -24,13 +24,13 @@ CREATE TABLE IF NOT EXISTS schema_version (
 CREATE OR REPLACE FUNCTION schema_lock(VARIADIC tables text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     allowed text := current_setting('lock_timeout');
-    deadline timestamptz := clock_timestamp() + allowed::interval;
+    began timestamptz := clock_timestamp();
     one regclass;
     users text;
 BEGIN
     FOR one IN SELECT to_regclass(name) FROM unnest(tables) AS name WHERE to_regclass(name) IS NOT NULL LOOP
         PERFORM set_config('lock_timeout',
-                           greatest(1, ceil(extract(epoch FROM deadline - clock_timestamp()) * 1000))::text, true);
+                           greatest(1, ceil(extract(epoch FROM began + allowed::interval - clock_timestamp()) * 1000))::text, true);
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', one);
     END LOOP;
     PERFORM set_config('lock_timeout', allowed, true);
@@ -39,7 +39,8 @@ EXCEPTION WHEN lock_not_available THEN
                              ', in a transaction since ' || date_trunc('second', xact_start)), '; ')
     INTO users
     FROM pg_stat_activity
-    WHERE pid IN (SELECT pid FROM pg_locks
+    WHERE coalesce(xact_start < began, true) -- later ones waited behind this
+      AND pid IN (SELECT pid FROM pg_locks
                   WHERE relation = one AND granted AND pid <> pg_backend_pid()
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
     RAISE EXCEPTION 'a migration has to change the table % and did not get it within %: it is used by %', one, allowed,

@@ -257,10 +257,10 @@ async def _apply(database: Database, path: Path, waiting: Waiting, pauses: Seque
         except (asyncpg.LockNotAvailableError, Interrupted) as error:
             reason = getattr(error, "message", None) or str(error)
             if pause is None:
-                after = f"after {len(pauses) + 1} tries"
+                tries = len(pauses) + 1
                 advice = getattr(error, "hint", None) or f"run `{COMMAND}` again later"
                 raise StoreUnavailable(
-                    f"the schema could not be changed {after}: {reason}. {advice}"
+                    f"the schema could not be changed (tries: {tries}): {reason}. {advice}"
                 ) from error
             waiting(f"the schema cannot be changed yet: {reason}; next try in {pause:g} s")
             await asyncio.sleep(pause)
