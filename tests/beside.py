@@ -14,7 +14,8 @@ USES = (
        VALUES ('AAPL', '1m', date_trunc('minute', now()), 1, 1, 1, 1, 1, 'yahoo')
        ON CONFLICT (symbol, interval, ts) DO UPDATE SET volume = candles_intraday.volume + 1""",
     "SELECT count(*) FROM candles_5m",
-    "INSERT INTO series_heads VALUES ('AAPL', '1m', now()) ON CONFLICT (symbol, interval) DO UPDATE SET as_of = now()",
+    """INSERT INTO series_heads VALUES ('AAPL', '1m', now())
+       ON CONFLICT (symbol, interval) DO UPDATE SET as_of = now()""",
     "UPDATE backfill_jobs SET attempts = attempts + 1",
     """INSERT INTO vacancies (symbol, interval, start_ts, end_ts, providers)
        VALUES ('AAPL', '1m', '2026-01-01Z', '2026-01-02Z', '{yahoo}')

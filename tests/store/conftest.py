@@ -99,6 +99,6 @@ def program() -> Program:
 
 
 def schema(program: Program, url: str) -> list[str]:
-    """Everything that is in a database except rows: tables, indexes, constraints, functions, triggers, views."""
+    """What is in a database except rows: tables, indexes, constraints, functions, triggers, views."""
     dump = program("pg_dump", "--schema-only", url)
     return [line for line in dump.splitlines() if not re.match(r"\\(un)?restrict ", line)]  # a random word

@@ -1,4 +1,4 @@
-"""Migrations beside a reader that holds its transaction open: again they wait for nobody, and nobody for them."""
+"""Migrations beside a reader that holds its transaction open: nobody waits, or for a bounded time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

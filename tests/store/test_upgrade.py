@@ -1,30 +1,27 @@
 """Databases of every version that was tagged become databases of this one, with every row.
 
 A version's database is `schemas/<version>.sql`. To add one: at its tag, put some rows into every table, then
-`pg_dump --inserts --rows-per-insert=100 --no-owner --no-privileges`, without SET, comments and psql's commands.
+`pg_dump --inserts --rows-per-insert=100 --no-owner --no-privileges`, without SET, comments and psql's
+commands; and beside it the tag's migration for TimescaleDB as `<version>.timescaledb.sql`, for the tests in
+the folder timescaledb.
 """
 
 import asyncio
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from market_data.store.connect import check, migrate, open_database
 from market_data.store.schema import Version, known
 
 from .conftest import Program, schema
+from .tables import columns_of, rows_of
 
 DUMPS = [
     path for path in sorted((Path(__file__).parent / "schemas").glob("*.sql")) if path.stem.count(".") == 2
 ]
-COLUMNS = """
-SELECT table_name AS table, array_agg(quote_ident(column_name) ORDER BY ordinal_position) AS columns
-FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'schema_version' GROUP BY table_name
-"""
-Rows = dict[str, list[str]]
-"""Of each table the rows as text, sorted."""
+FIRST = pytest.mark.parametrize("dump", DUMPS[:1], indirect=True, ids=lambda path: path.stem)
+"""Tests of what becomes of the rows of one version."""
 FILE = Path(__file__).parents[2] / "db" / "migrations" / "20251008_market_data_core.sql"
 
 
@@ -41,32 +38,10 @@ def dump(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 def restored(dump: Path, program: Program, empty_postgres_url: str) -> str:
     """The URL of a database of the dump's version."""
-    program("psql", empty_postgres_url, "--quiet", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", str(dump))
+    program(
+        "psql", empty_postgres_url, "--quiet", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", str(dump)
+    )
     return empty_postgres_url
-
-
-async def _columns(url: str) -> dict[str, str]:
-    connection = await asyncpg.connect(url)
-    try:
-        return {one["table"]: ", ".join(one["columns"]) for one in await connection.fetch(COLUMNS)}
-    finally:
-        await connection.close()
-
-
-async def _rows(url: str, columns: dict[str, str]) -> Rows:
-    connection = await asyncpg.connect(url)
-    try:
-        return {
-            table: [
-                one["row"]
-                for one in await connection.fetch(
-                    f"SELECT one::text AS row FROM (SELECT {names} FROM {table}) AS one ORDER BY 1"  # noqa: S608
-                )
-            ]
-            for table, names in columns.items()
-        }
-    finally:
-        await connection.close()
 
 
 async def _migrated(url: str) -> list[Version]:
@@ -77,7 +52,7 @@ async def _migrated(url: str) -> list[Version]:
 
 
 def test_there_is_a_dump_of_the_first_version() -> None:
-    assert [one.name for one in DUMPS][0] == "0.1.0.sql"
+    assert DUMPS[0].name == "0.1.0.sql"
     assert {version(one) for one in DUMPS} <= set(known())
 
 
@@ -93,11 +68,11 @@ def test_it_gets_the_schema_of_a_new_database(
 
 
 def test_no_row_is_lost_and_every_table_had_some(restored: str) -> None:
-    columns = asyncio.run(_columns(restored))
-    before = asyncio.run(_rows(restored, columns))
+    columns = asyncio.run(columns_of(restored))
+    before = asyncio.run(rows_of(restored, columns))
     assert [table for table, rows in before.items() if not rows] == []
     asyncio.run(_migrated(restored))
-    assert asyncio.run(_rows(restored, columns)) == before
+    assert asyncio.run(rows_of(restored, columns)) == before
 
 
 def test_only_later_steps_are_applied(restored: str, dump: Path) -> None:
@@ -107,6 +82,7 @@ def test_only_later_steps_are_applied(restored: str, dump: Path) -> None:
     assert applied == [one for one in cores if not has_row or one > version(dump)]
 
 
+@FIRST
 def test_vacancies_without_evidence_are_provisional_and_due(program: Program, restored: str) -> None:
     said = "SELECT confirmed, newer, looks, look_at <= now(), providers <> '{}' FROM vacancies"
     before = int(program("psql", restored, "-At", "-c", "SELECT count(*) FROM vacancies"))
@@ -114,6 +90,7 @@ def test_vacancies_without_evidence_are_provisional_and_due(program: Program, re
     assert program("psql", restored, "-At", "-c", said).splitlines() == ["f|f|0|t|t"] * before
 
 
+@FIRST
 def test_backfills_keep_their_place_and_count_as_gaps(program: Program, restored: str) -> None:
     asyncio.run(_migrated(restored))
     said = "SELECT DISTINCT reason, forced, postponed FROM backfill_jobs"
@@ -123,8 +100,11 @@ def test_backfills_keep_their_place_and_count_as_gaps(program: Program, restored
     assert int(program("psql", restored, "-Atq", "-c", added)) == 5  # numbers go on, too
 
 
+@FIRST
 def test_a_universe_goes_on_being_remembered(program: Program, restored: str) -> None:
     asyncio.run(_migrated(restored))
     program("psql", restored, "-q", "-c", "UPDATE symbol_universe SET tier = 'T1' WHERE symbol = 'AAPL'")
-    said = "SELECT tier, valid_to = 'infinity' FROM universe_history WHERE symbol = 'AAPL' ORDER BY valid_from"
+    said = (
+        "SELECT tier, valid_to = 'infinity' FROM universe_history WHERE symbol = 'AAPL' ORDER BY valid_from"
+    )
     assert program("psql", restored, "-At", "-c", said).splitlines() == ["T0|f", "T1|t"]

@@ -117,7 +117,7 @@ async def _database(settings: Settings) -> list[Finding]:
 def _tables(found: Standing) -> str:
     if not found.made:
         return "no tables yet: the service makes them when it starts"
-    return f"schema {found}" if found.found else "schema older than 0.1.0's version row"
+    return f"schema {found}" if found.found else "schema without a version, older than this program"
 
 
 def _remedy(found: Standing) -> str:
