@@ -20,8 +20,9 @@ STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
 STREAM_SECONDS = 900.0
 """How long one stream may take: as long as it does, the database cannot tidy up behind it."""
-LOCK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0)
-"""Pauses in seconds between the tries of a migration that waits for a table: two minutes with the tries."""
+LOCK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 20.0, 20.0)
+"""Pauses in seconds between the tries of a migration that waits for a table. With the tries it is 94 s, so
+that the reason is logged before a Kubernetes startup probe (120 s) ends the process."""
 MIGRATION_SECONDS = 6 * 3600.0
 """How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
