@@ -1,13 +1,14 @@
 -- The tables of the market data service, for PostgreSQL 14 and later.
 -- Apply with `psql -f` or `market-data migrate`. Each step below runs once per database and leaves a row in
--- `schema_version`; applied again to a running service, this file takes no lock on a table.
+-- `schema_version`; applied again to a running service, this file takes no lock that anybody could wait for.
 
 BEGIN;
 
 -- Two migrations at once would race for the same names; the second waits here and then finds every step done.
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
 SET LOCAL client_min_messages = warning;
--- A step that has to wait for a reader gives up, so that nobody queues behind it: run the file again later.
+-- A step that has to wait for a reader gives up, so that nobody queues behind it for longer: run the file again later.
+-- Longer than deadlock_timeout (1 s), after which PostgreSQL ends an autovacuum that is in the way.
 SET LOCAL lock_timeout = '3s';
 
 -- The steps that have been applied. `part` is 'core' (this file) or 'timescaledb' (the file beside it).
@@ -17,6 +18,47 @@ CREATE TABLE IF NOT EXISTS schema_version (
     applied_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (part, version)
 );
+
+-- Locks the tables that a step changes, before it changes any: all of them within lock_timeout, or none. The error
+-- names the sessions that use the table. Tables that are not there yet need no lock.
+CREATE OR REPLACE FUNCTION schema_lock(VARIADIC tables text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    allowed text := current_setting('lock_timeout');
+    began timestamptz := clock_timestamp();
+    one regclass;
+    users text;
+BEGIN
+    FOR one IN SELECT to_regclass(name) FROM unnest(tables) AS name WHERE to_regclass(name) IS NOT NULL LOOP
+        PERFORM set_config('lock_timeout',
+                           greatest(1, ceil(extract(epoch FROM began + allowed::interval - clock_timestamp()) * 1000))::text, true);
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', one);
+    END LOOP;
+    PERFORM set_config('lock_timeout', allowed, true);
+EXCEPTION WHEN lock_not_available THEN
+    SELECT string_agg(format('process %s of %s%s%s', pid, usename, ' (' || nullif(application_name, '') || ')',
+                             ', in a transaction since ' || date_trunc('second', xact_start)), '; ')
+    INTO users
+    FROM pg_stat_activity
+    WHERE coalesce(xact_start < began, true) -- later ones waited behind this
+      AND pid IN (SELECT pid FROM pg_locks
+                  WHERE relation = one AND granted AND pid <> pg_backend_pid()
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+    RAISE EXCEPTION 'a migration has to change the table % and did not get it within %: it is used by %', one, allowed,
+                    coalesce(users, 'another session')
+        USING ERRCODE = 'lock_not_available',
+              HINT = 'Nothing was changed. A dump, an export or an open transaction holds its tables until it ends: run '
+                     '`market-data migrate`, or the file, again then.';
+END
+$$;
+
+-- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.1.0')) THEN
+    RETURN;
+END IF;
+PERFORM schema_lock('candles_intraday', 'candles_daily', 'candle_revisions', 'quotes_l1', 'backfill_jobs', 'vacancies',
+                    'symbol_universe', 'universe_versions');
 
 -- The clock is read as each row is written: writers of a row wait for each other, so its spans follow each other.
 CREATE OR REPLACE FUNCTION universe_remember() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -52,13 +94,6 @@ BEGIN
     END IF;
 END
 $$;
-
--- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
-DO $step$
-BEGIN
-IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.1.0')) THEN
-    RETURN;
-END IF;
 
 -- What is collected. A row inserted here is collected from the next sweep on.
 CREATE TABLE IF NOT EXISTS symbol_universe (
@@ -341,6 +376,7 @@ BEGIN
 IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.2.0')) THEN
     RETURN;
 END IF;
+PERFORM schema_lock('candles_intraday', 'candle_revisions', 'backfill_jobs', 'vacancies');
 
 -- A vacancy is provisional until it is confirmed. Those of 0.1.0 hold no evidence: all of them are asked again.
 ALTER TABLE vacancies

@@ -1,7 +1,8 @@
 -- The tables of the market data service on TimescaleDB 2.x: all that 20251008_market_data_core.sql makes (it lies beside
 -- this file and is applied first), with bars of minutes in compressed chunks of a day, and bars of 5m and 1h built of them.
--- Apply with `psql -f` or `market-data migrate`, to an empty database or to one whose plain tables hold bars; applying it
--- again changes nothing, and what was interrupted goes on. What it does, and why, is told in docs/storage.md.
+-- Apply with `psql -f` or `market-data migrate`, to an empty database or to one whose plain tables hold bars. Each step runs
+-- once per database, as in the other file; applied again it takes no lock that anybody could wait for, and what was
+-- interrupted goes on. What it does, and why, is told in docs/storage.md.
 
 \ir 20251008_market_data_core.sql
 
@@ -20,6 +21,13 @@ EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported
         USING HINT = 'Let a superuser run CREATE EXTENSION timescaledb in it, or leave it at the core migration.';
 END
 $$;
+
+-- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('timescaledb', '0.1.0')) THEN
+    RETURN;
+END IF;
 
 -- Builds what nobody else does. First what lies between the newest bar that is built and a day ago: the scheduled
 -- refresh builds the last three days, but what is read trusts that all before the newest built bar is built too. Then the
@@ -80,6 +88,12 @@ BEGIN
                                   WHERE view_name IN ('candles_5m', 'candles_1h')));
 END
 $$;
+
+-- The locks of all conversions come first: one that has moved bars for an hour must not fail over the next.
+PERFORM schema_lock(VARIADIC ARRAY(
+    SELECT name FROM unnest(ARRAY['candles_5m', 'candles_1h', 'candles_intraday', 'quotes_l1']) AS name
+    WHERE NOT EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_name = name)
+      AND NOT EXISTS (SELECT FROM timescaledb_information.continuous_aggregates WHERE view_name = name)));
 
 -- Chunks, what is built, and what is scheduled. What an operator has changed since is left as it is.
 DO $$
@@ -152,7 +166,9 @@ BEGIN
 END
 $$;
 
-INSERT INTO schema_version (part, version) VALUES ('timescaledb', '0.1.0') ON CONFLICT DO NOTHING;
+INSERT INTO schema_version (part, version) VALUES ('timescaledb', '0.1.0');
+END
+$step$;
 
 COMMIT;
 

@@ -179,6 +179,13 @@ class AggregatesBuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaNoticed:
+    """The schema is newer than this program, or cannot be changed yet; the start goes on."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -205,6 +212,7 @@ Event = (
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt
+    | SchemaNoticed
     | LoopFailed
 )
 Tell = Callable[[Event], None]

@@ -26,7 +26,7 @@ from market_data.collect.quote import Quoter
 from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper, Sweeps
 from market_data.errors import StoreUnavailable
-from market_data.events import Event, Tell
+from market_data.events import Event, SchemaNoticed, Tell
 from market_data.gather import Gather
 from market_data.hosting import Stores
 from market_data.ingest import Ingest
@@ -48,7 +48,7 @@ from market_data.route.router import Router, Sleep
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store import cursor
-from market_data.store.connect import Database, migrate, open_database
+from market_data.store.connect import Database, check, open_database
 from market_data.store.redis import open_any
 from market_data.stream import Stream
 from market_data.telemetry import logs
@@ -68,7 +68,7 @@ def _log(settings: Settings) -> None:
 async def service(
     configuration: Configuration, at: Stores, *, reread: Reread | None = None, clock: Clock = time.time
 ) -> AsyncIterator[Parts]:
-    """The running service: stores opened and migrated, loops under way; all stopped when the block ends.
+    """The running service: stores opened, loops under way; all stopped when the block ends.
 
     `reread` reads the configuration's sources anew for a reload; without it the configuration stays.
 
@@ -89,7 +89,7 @@ async def service(
         )
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
-        await migrate(database)
+        await _fits(database, tell)
         transport = await stack.enter_async_context(Transport())
         assembly = _Assembly(in_force, database, redis, transport, tell, clock)
         if at.redis_is_ours or await _quiet(database, clock()):
@@ -114,7 +114,7 @@ async def coordinator(
         database = await stack.enter_async_context(open_database(at.database_url, 2))
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
-        await migrate(database)
+        await _fits(database, tell)
         providers = discover()
         roster = Roster(providers, accounts(configuration, providers), in_force, clock)
         queue = Queue(redis, name)
@@ -318,6 +318,12 @@ class _Assembly:
             swept_at=lambda: self.sweeps.at,
             metrics_text=scrape.text,
         )
+
+
+async def _fits(database: Database, tell: Tell) -> None:
+    """BadConfig unless the schema is one that this program can work with."""
+    if warning := await check(database):
+        tell(SchemaNoticed(warning))
 
 
 async def _quiet(database: Database, now: float) -> bool:

@@ -173,14 +173,15 @@ def simulate(
 
 
 @app.command()
-def migrate(as_json: AsJson = False) -> None:
-    """Make the tables in the database of DATABASE_URL, or in the embedded one; safe to run again.
+def migrate(demo: OfDemo = False, as_json: AsJson = False) -> None:
+    """Make the tables in the database of DATABASE_URL, or in the embedded one, or bring them up to date.
 
+    It may run while the service does, and again at any time: where nothing is missing nothing is touched.
     The same files can be applied with `psql -f db/migrations/20251008_market_data_core.sql`.
     """
     from market_data.cli import migrate as work
 
-    work.run(as_json=as_json)
+    work.run(demo=demo, as_json=as_json)
 
 
 @app.command()

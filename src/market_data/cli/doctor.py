@@ -32,8 +32,9 @@ from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.settings import Configuration, Settings, read
 from market_data.store import universe
-from market_data.store.connect import describe, open_database
+from market_data.store.connect import describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
+from market_data.store.schema import Standing
 from market_data.transport import Transport, redact
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
@@ -97,18 +98,39 @@ async def _database(settings: Settings) -> list[Finding]:
         ]
     try:
         async with database_url(settings) as url, open_database(url, 2) as database:
-            state = await describe(database)
-            tiers = (
-                Counter(one.tier for one in await universe.load(database)) if state["migrated"] else Counter()
-            )
+            state, found = await describe(database), await standing(database)
+            problem = found.problem()
+            tiers = Counter(one.tier for one in await universe.load(database)) if not problem else Counter()
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
-    tables = "migrated" if state["migrated"] else "not migrated yet: the service does it when it starts"
     store = Finding(
-        area="store", name="postgresql", ok=True, found=f"{state['postgresql']}, {scale}, {tables} ({where})"
+        area="store",
+        name="postgresql",
+        ok=not found.foreign,
+        found=f"{state['postgresql']}, {scale}, {_tables(found)} ({where})",
+        mend=_remedy(found),
     )
-    return [store, _held(tiers)]
+    return [store, _held(tiers) if not (problem and found.made) else _unread()]
+
+
+def _tables(found: Standing) -> str:
+    if not found.made:
+        return "no tables yet: the service makes them when it starts"
+    return f"schema {found}" if found.found else "schema without a version, older than this program"
+
+
+def _remedy(found: Standing) -> str:
+    problem = found.problem()
+    if problem is None:
+        return found.warning or ""
+    if found.foreign:
+        return problem
+    return f"{problem}; a start of the service does it too" if found.made else ""
+
+
+def _unread() -> Finding:
+    return Finding(area="universe", name="symbols", ok=False, found="not read: the schema does not fit")
 
 
 def _embedded(name: str, found: str) -> Finding:

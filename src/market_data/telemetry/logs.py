@@ -24,6 +24,7 @@ from market_data.events import (
     QuotesExpired,
     Rebased,
     RedisOut,
+    SchemaNoticed,
     Skipped,
     Swept,
     Unpublished,
@@ -48,6 +49,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
     AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
+    SchemaNoticed: (logging.WARNING, "The schema of the database"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
