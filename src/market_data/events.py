@@ -179,6 +179,18 @@ class AggregatesBuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """Our clock became wrong by the providers' clocks, or right again, or cursors were mended.
+
+    `seconds` is how far it is ahead of theirs.
+    """
+
+    seconds: float
+    healed: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -205,6 +217,7 @@ Event = (
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt
+    | ClockCompared
     | LoopFailed
 )
 Tell = Callable[[Event], None]

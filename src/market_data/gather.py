@@ -79,6 +79,7 @@ class Gather:
                 reach=answered.reach,
                 bars=answered.answer,
                 asked_at=answered.asked_at,
+                vendor_time=answered.vendor_time,
                 rows=rows or self.router.settings.live_batch_size,
                 restates=restates,
             ),

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import monotonic
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Witnesses:
         found: list[Evidence] = []
         for span in spans:
             now = self._clock()
-            if not self._has_room(now):
+            if not self._has_room(monotonic()):
                 break
             question = replace(query.of(span), now=now)
             try:
