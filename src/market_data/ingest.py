@@ -98,22 +98,22 @@ class Ingest:
         for told in _writes(delivery, verdict, final_before, now):
             started = perf_counter()
             change = await _patiently(partial(write.keep, self._database, told))
-            self._say(delivery, told, change, (perf_counter() - started) * 1000)
+            self._say(change.told, change, (perf_counter() - started) * 1000)
             try:
-                await self._publish(Series(delivery.symbol, delivery.interval), change)
+                await self._publish(Series(change.told.symbol, delivery.interval), change)
             except StoreUnavailable as error:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
         return Ingested(changed, len(verdict.rejected), len(believed.held), share)
 
-    def _say(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
+    def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""
         self._tell(
             BarsWritten(
-                symbol=delivery.symbol,
-                interval=delivery.interval,
-                source=delivery.provider,
+                symbol=told.symbol,
+                interval=told.interval,
+                source=told.provider,
                 told=len(told.bars) + len(told.rejected),
                 changed=len(change),
                 rejected=len(told.rejected),
