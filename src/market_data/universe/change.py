@@ -102,8 +102,8 @@ async def _named_back(connection: Connection, version: Version) -> list[tuple[st
         if not await universe.rename(connection, symbol, former):
             raise BadQuestion(
                 f"{symbol} was {former} at {version.version_tag}, but {former} is another member, or has "
-                f"bars of its own, now; rename that first (`market-data universe rename {former} NEW`), then roll "
-                "back; nothing was changed",
+                f"bars of its own, now; rename that first (`market-data universe rename {former} NEW`), then "
+                "roll back; nothing was changed",
                 status=409,
             )
         undone.append((symbol, former))
