@@ -186,6 +186,18 @@ class SchemaNoticed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """Our clock became wrong by the providers' clocks, or right again, or cursors were mended.
+
+    `seconds` is how far it is ahead of theirs.
+    """
+
+    seconds: float
+    healed: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -213,6 +225,7 @@ Event = (
     | BackfillEnded
     | AggregatesBuilt
     | SchemaNoticed
+    | ClockCompared
     | LoopFailed
 )
 Tell = Callable[[Event], None]

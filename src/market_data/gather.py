@@ -80,6 +80,7 @@ class Gather:
                 bars=answered.answer,
                 asked_at=answered.asked_at,
                 delay=self.router.roster.delay(answered.provider, query.capability, hours.regular.name),
+                vendor_time=answered.vendor_time,
                 rows=rows or self.router.settings.live_batch_size,
                 restates=restates,
             ),

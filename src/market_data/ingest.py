@@ -51,9 +51,15 @@ class Delivery:
     reach: Reach
     bars: Bars
     asked_at: float  # epoch seconds
+    vendor_time: float | None = None  # epoch seconds by its clock when it answered; None: it did not say
     rows: int = LIVE_ROWS  # written at once, at most
     restates: bool = False  # its values count before those of other providers too
     delay: float = 0.0  # seconds after a bar's end before its provider has it, as learned
+
+    @property
+    def known_at(self) -> float:
+        """The moment whose bars it tells: nothing that ends later is final, whatever our clock says."""
+        return self.asked_at if self.vendor_time is None else min(self.asked_at, self.vendor_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +99,22 @@ class Ingest:
         for told in _writes(delivery, verdict, final_before, now):
             started = perf_counter()
             change = await _patiently(partial(write.keep, self._database, told))
-            self._say(delivery, told, change, (perf_counter() - started) * 1000)
+            self._say(change.told, change, (perf_counter() - started) * 1000)
             try:
-                await self._publish(Series(delivery.symbol, delivery.interval), change)
+                await self._publish(Series(change.told.symbol, delivery.interval), change)
             except StoreUnavailable as error:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
         return Ingested(changed, len(verdict.rejected), len(believed.held), share)
 
-    def _say(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
+    def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""
         self._tell(
             BarsWritten(
-                symbol=delivery.symbol,
-                interval=delivery.interval,
-                source=delivery.provider,
+                symbol=told.symbol,
+                interval=told.interval,
+                source=told.provider,
                 told=len(told.bars) + len(told.rejected),
                 changed=len(change),
                 rejected=len(told.rejected),
@@ -124,7 +130,7 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
     Each moves the cursor to where it ends: if the service stops between two, the rest is asked for again.
     """
     good, end = verdict.good, max(final_before, delivery.span.start)
-    partial = _ends(delivery, good) + delivery.reach.delay > delivery.asked_at
+    partial = _ends(delivery, good) + delivery.reach.delay > delivery.known_at
     for at in range(0, max(len(good), 1), delivery.rows):
         these = slice(at, at + delivery.rows)
         final = good.ts[these][~partial[these]]
@@ -142,7 +148,7 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
             mark=Mark(
                 through=min(int(after[0]), end) if len(after) else end,
                 last_bar=int(final[-1]) if len(final) else None,
-                asked_at=delivery.asked_at,
+                asked_at=delivery.known_at,
             ),
             restates=delivery.restates,
         )
@@ -190,7 +196,7 @@ def _ends(delivery: Delivery, bars: Bars) -> Times:
 def _final_before(delivery: Delivery) -> int:
     """The end of what was final when it was asked: bars that open before it are settled at this provider."""
     delay = max(delivery.reach.delay, delivery.delay)
-    settled_at, grid = delivery.asked_at - delay, delivery.hours.regular
+    settled_at, grid = delivery.known_at - delay, delivery.hours.regular
     if delivery.interval is Interval.D1:
         labels = grid.last_labels(settled_at, Interval.D1, 2)  # the last of them may be of a running session
         over = labels[grid.ends(labels, Interval.D1) <= settled_at]

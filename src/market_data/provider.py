@@ -277,6 +277,12 @@ def sent_at(response: Response) -> float | None:
     return _http_date(response.headers.get("date", ""))
 
 
+def served_at(response: Response) -> float | None:
+    """Epoch seconds by the clock of who served a response: a cache tells its age beside the older `Date`."""
+    sent, age = sent_at(response), response.headers.get("age", "").strip()
+    return sent + int(age) if sent is not None and age.isascii() and age.isdigit() else sent
+
+
 def _http_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from market_data.market.bar import KnownBar
 from market_data.market.interval import Interval
+from market_data.market.noted import CLOCKS_DIFFER
 from market_data.market.span import moment
 from market_data.store import bars as bars_table
 from market_data.store import heads
@@ -57,11 +58,12 @@ class Publisher:
         now = self._clock()
         written = await heads.since(self._database, moment(now - LOOKED_BACK_SECONDS))
         published = await self._stream.heads()
-        settled = stamp(moment(now - SETTLED_SECONDS))
+        settled, future = stamp(moment(now - SETTLED_SECONDS)), stamp(moment(now + CLOCKS_DIFFER))
         behind = [
             (series, head)
             for series, head in ((Series(*name), stamp(at)) for name, at in written.items())
-            if published.get(str(series), 0) < head <= settled
+            if published.get(str(series), 0) < head
+            and not settled < head <= future  # later: the clock was set back
         ]
         gate = asyncio.Semaphore(AT_ONCE)
 

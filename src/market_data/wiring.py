@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from market_data import expire, refresh
+from market_data import expire, refresh, timekeeping
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -45,6 +45,7 @@ from market_data.route.budget import QUIET_SECONDS, Budget
 from market_data.route.call import Caller
 from market_data.route.roster import Roster
 from market_data.route.router import Router, Sleep
+from market_data.route.vendor_time import VendorTime
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store import cursor
@@ -91,7 +92,8 @@ async def service(
         stack.push_async_callback(redis.aclose)
         await _fits(database, tell)
         transport = await stack.enter_async_context(Transport())
-        assembly = _Assembly(in_force, database, redis, transport, tell, clock)
+        vendor_time = VendorTime(clock)
+        assembly = _Assembly(in_force, database, redis, transport, tell, vendor_time.now, vendor_time)
         if at.redis_is_ours or await _quiet(database, clock()):
             await assembly.budget.vouch(discover())
         parts = assembly.parts(metrics, reread or (lambda _: configuration))
@@ -141,7 +143,8 @@ class _Assembly:
     redis: Redis
     transport: Transport
     tell: Tell
-    clock: Clock
+    clock: Clock  # ours, where it is wrong that of the providers
+    vendor_time: VendorTime
 
     @cached_property
     def replicas(self) -> Replicas:
@@ -157,7 +160,14 @@ class _Assembly:
 
     @cached_property
     def router(self) -> Router:
-        return routing(self.in_force, self.transport, self.budget, tell=self.tell, clock=self.clock)
+        return routing(
+            self.in_force,
+            self.transport,
+            self.budget,
+            tell=self.tell,
+            clock=self.clock,
+            vendor_time=self.vendor_time,
+        )
 
     @cached_property
     def stream(self) -> Stream:
@@ -272,7 +282,8 @@ class _Assembly:
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,
-            "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.clock),
+            "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.vendor_time),
+            "clock": lambda: timekeeping.run(self.database, self.vendor_time, self.tell),
             "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
         serve: dict[str, Loop] = {
@@ -353,11 +364,13 @@ def routing(
     tell: Tell,
     clock: Clock,
     sleep: Sleep = asyncio.sleep,
+    vendor_time: VendorTime | None = None,
 ) -> Router:
     """A router over every provider that is installed, with the accounts of the configuration in force."""
     providers = discover()
     roster = Roster(providers, accounts(in_force.configuration, providers), in_force, clock)
-    return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock, sleep)
+    caller = Caller(roster, transport, budget, tell=tell, clock=clock, vendor_time=vendor_time)
+    return Router(roster, caller, clock, sleep)
 
 
 async def _scan(finder: Finder, in_force: InForce) -> None:

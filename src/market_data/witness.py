@@ -9,6 +9,7 @@ import numpy as np
 from market_data.errors import NoProvider, StoreUnavailable
 from market_data.market.bar import Bars
 from market_data.market.doubt import Evidence
+from market_data.market.noted import holds
 from market_data.market.quality import judge
 from market_data.market.span import Span
 from market_data.provider import Query
@@ -56,7 +57,7 @@ class Witnesses:
         return found
 
     def _has_room(self, now: float) -> bool:
-        if len(self._asked) == MOST_A_MINUTE and now - self._asked[0] < 60:
+        if len(self._asked) == MOST_A_MINUTE and holds(self._asked[0], self._asked[0] + 60, now):
             return False
         self._asked.append(now)
         return True

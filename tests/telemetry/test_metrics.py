@@ -56,6 +56,7 @@ EXPECTED = {
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
     "market_open": (Gauge, ("exchange",)),
+    "clock_offset_seconds": (Gauge, ()),
 }
 
 

@@ -27,9 +27,10 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
-from market_data.provider import Account, Facts, Provider, Query, Reach
+from market_data.provider import Account, Facts, Provider, Query, Reach, served_at
 from market_data.providers import discover
 from market_data.route.account import accounts
+from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
 from market_data.store import universe
 from market_data.store.connect import describe, open_database, standing
@@ -83,10 +84,17 @@ async def examine(configuration: Configuration, *, ask: bool) -> Report:
         for name, source in configuration.sources.items()
     ]
     stored = [*await _database(settings), await _redis(settings)]
-    asked = await _providers(configuration, ask=ask)
+    vendor_time = VendorTime()
+    asked = await _providers(configuration, vendor_time, ask=ask)
     minutes = [one.ok for one in asked if one.name.endswith(Capability.BARS_1M)]
     able = all(one.ok for one in stored if one.area == "store") and any(minutes)
-    return Report(able=able, findings=[*findings, *stored, *asked])
+    return Report(able=able, findings=[*findings, _clock(vendor_time), *stored, *asked])
+
+
+def _clock(vendor_time: VendorTime) -> Finding:
+    offset = vendor_time.offset()
+    mend = "set the clock right, for example with NTP" if offset.wrong else ""
+    return Finding(area="clock", name="offset", ok=not offset.wrong, found=str(offset), mend=mend)
 
 
 async def _database(settings: Settings) -> list[Finding]:
@@ -161,13 +169,15 @@ async def _redis(settings: Settings) -> Finding:
     return Finding(area="store", name="redis", ok=True, found=f"{version} (RLC_REDIS_URL)")
 
 
-async def _providers(configuration: Configuration, *, ask: bool) -> list[Finding]:
+async def _providers(configuration: Configuration, vendor_time: VendorTime, *, ask: bool) -> list[Finding]:
     providers = discover()
     known = accounts(configuration, providers)
     async with Transport() as transport:
         found = await asyncio.gather(
             *(
-                _provider(transport, one, known[name], configuration.settings, ask=ask)
+                _provider(
+                    transport, one, known[name], configuration.settings, vendor_time=vendor_time, ask=ask
+                )
                 for name, one in providers.items()
             )
         )
@@ -179,7 +189,13 @@ async def _providers(configuration: Configuration, *, ask: bool) -> list[Finding
 
 
 async def _provider(
-    transport: Transport, provider: Provider, account: Account, settings: Settings, *, ask: bool
+    transport: Transport,
+    provider: Provider,
+    account: Account,
+    settings: Settings,
+    *,
+    vendor_time: VendorTime,
+    ask: bool,
 ) -> list[Finding]:
     facts = provider.facts
     if facts.needs_key and not account.key:
@@ -191,7 +207,8 @@ async def _provider(
     for capability, reach in facts.reach.items():
         name = f"{facts.name} {capability}"
         if ask:  # one after the other: some plans allow one call a second
-            findings.append(await _asked(transport, provider, account, settings, capability))
+            found = _asked(transport, provider, account, settings, capability, vendor_time=vendor_time)
+            findings.append(await found)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             note = "a paid plan may be needed" if reach.premium else "not asked"
@@ -200,14 +217,21 @@ async def _provider(
 
 
 async def _asked(
-    transport: Transport, provider: Provider, account: Account, settings: Settings, capability: Capability
+    transport: Transport,
+    provider: Provider,
+    account: Account,
+    settings: Settings,
+    capability: Capability,
+    *,
+    vendor_time: VendorTime,
 ) -> Finding:
     facts, name = provider.facts, f"{provider.facts.name} {capability}"
-    query = _probe(capability, facts.reach[capability], time.time())
-    started = time.perf_counter()
+    query = _probe(capability, facts.reach[capability], vendor_time.now())
+    started, sent = time.perf_counter(), vendor_time.steady()
     try:
         request = provider.request(query, account)
         response = await transport.send(request, facts.lane, settings.call_timeout_sec)
+        vendor_time.note(facts.name, served_at(response), sent)
         answer = provider.parse(query, response)
     except ProviderFault as fault:
         detail = redact(fault.detail, account.secrets)[:LONGEST_DETAIL]

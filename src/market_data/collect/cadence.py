@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from market_data.market.interval import Interval
+from market_data.market.noted import holds
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
@@ -48,7 +49,7 @@ def due(
 
 
 def _too_soon(interval: Interval, cursor: Cursor, newest: "_Over", rhythm: Rhythm, now: float) -> bool:
-    if now - cursor.asked_at >= rhythm.cadence:
+    if not holds(cursor.asked_at, cursor.asked_at + rhythm.cadence, now):
         return False
     final_since = newest.end + rhythm.delay > cursor.asked_at
     return not (final_since and rhythm.cadence <= interval.seconds)

@@ -24,6 +24,7 @@ from market_data.provider import (
     fault_of,
     read_json,
     rest_until_reset,
+    their_time,
 )
 
 _LISTED = frozenset({AssetType.EQUITY, AssetType.ETF})  # indices are a package of their own
@@ -110,7 +111,7 @@ def _quote(query: Query, response: Response) -> Quote:
     if body.price == 0 and body.ts == 0:
         raise Unsupported("zeros: an unknown symbol, or not of this plan", payload=response.body)
     # without a time of its own, the price is as old as the answer
-    return Quote(query.symbol, body.ts or int(query.now), body.price)
+    return Quote(query.symbol, body.ts or int(their_time(query, response)), body.price)
 
 
 def _bars(query: Query, response: Response) -> Bars:

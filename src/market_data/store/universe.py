@@ -1,7 +1,7 @@
 """The universe: which instruments are collected, and in which tier."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 
@@ -83,6 +83,8 @@ async def rename(connection: Connection, former: str, symbol: str) -> bool:
     row = await connection.fetchrow(sql("universe_taken"), symbol)
     if row is None or row["taken"]:
         return False
+    for held in ("universe_hold", "heads_hold"):  # what writers are writing now must be seen by the rename
+        await connection.execute(sql(held), former)
     await connection.execute(sql("universe_rename_built"), former, symbol)
     await connection.execute(sql("universe_rename"), former, symbol)
     return True
@@ -92,6 +94,12 @@ async def renamed(database: Database, former: str) -> tuple[str, datetime] | Non
     """What a former symbol is now, and since when; None if it is none."""
     row = await database.fetch_one(sql("universe_renamed"), former)
     return (row["symbol"], row["renamed"]) if row else None
+
+
+async def formers(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[str, date]]:
+    """Those of `symbols` that are former ones, with what each is now and the day on which it was renamed."""
+    rows = await connection.fetch(sql("universe_formers"), symbols)
+    return {row["former"]: (row["symbol"], row["renamed"]) for row in rows}
 
 
 def _member(row: asyncpg.Record) -> Member:

@@ -1,6 +1,7 @@
 """The one write of bars: a few are written by one statement, many are compared here and copied."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 import numpy as np
@@ -10,14 +11,27 @@ from market_data.store import bulk, few, heads, touched
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, Database, sql
 
+MOST_RENAMES = 3
+"""How often a symbol may be renamed while its bars are on their way."""
+
 
 async def keep(database: Database, told: Told) -> Change:
     """Write in a transaction of its own, all or nothing; the bars that are new or changed.
 
     It is tried again where another transaction was in the way or the connection was lost; should that write
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
-    Raises StoreUnavailable.
+    What was asked for by a name that the symbol had until now is written under the new one: see the change's
+    `told`. Raises StoreUnavailable.
     """
+    for _ in range(MOST_RENAMES):
+        try:
+            return await _kept(database, told)
+        except heads.Renamed as now:
+            told = replace(told, symbol=now.symbol)
+    return await _kept(database, told)
+
+
+async def _kept(database: Database, told: Told) -> Change:
     one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(told.late()))
     if one_way:
         change = await database.again(lambda: _at_once(database, told))

@@ -12,6 +12,7 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    ClockCompared,
     Coordinated,
     Event,
     GapsFound,
@@ -50,6 +51,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
     AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
     SchemaNoticed: (logging.WARNING, "The schema of the database"),
+    ClockCompared: (logging.WARNING, "The clock was compared with the providers' clocks"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 

@@ -92,6 +92,12 @@ METRICS = (
         "Share of active symbols whose newest bar is late, or whose running session has an unexplained hole.",
     ),
     Metric(Gauge, "store_up", ("store",), "1 while the store can be reached."),
+    Metric(
+        Gauge,
+        "clock_offset_seconds",
+        (),
+        "Seconds that our clock is ahead of the providers' (less than 0: behind); 0 while none tells it.",
+    ),
     Metric(Gauge, "market_open", ("exchange",), "1 while the exchange's regular session is open."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
     Metric(Gauge, "ws_clients_gauge", (), "WebSocket clients at present."),

@@ -63,6 +63,7 @@ class Scrape:
         )
         session = hours_of(US_EQUITIES, AssetType.EQUITY).regular.session_at(now)
         metrics.set_gauge("market_open", [((US_EQUITIES,), float(session is not None))])
+        metrics.set_gauge("clock_offset_seconds", [((), self._router.caller.vendor_time.offset().seconds)])
         metrics.set_gauge("ws_clients_gauge", [((), len(self._hub.clients))])
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
         redis, postgresql = await asyncio.gather(

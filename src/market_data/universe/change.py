@@ -75,15 +75,39 @@ async def retier(database: Database, most: Mapping[Tier, int]) -> Outcome:
 
 
 async def roll_back(database: Database, tag: str) -> Outcome:
-    """Make the universe what it was at a version; who was not in it then is no longer collected."""
+    """Make the universe what it was at a version; who was not in it then is no longer collected.
+
+    What was renamed since gets the name back that it had then, and its bars with it: else the series would be
+    cut in two. Raises BadQuestion (409), and changes nothing, where another has that name now.
+    """
     version = await version_of(database, tag)
     then = {one.symbol: one for one in await universe.members(database, version.created_at)}
+    async with database.transaction() as connection:
+        known = await universe.held(connection)
+        renamed = await _named_back(connection, version)
+        held = await universe.held(connection) if renamed else known
+        gone = [replace(one, active=False) for one in held if one.symbol not in then]
+        after = [*then.values(), *gone]
+        await _write_differing(connection, held, after)
+        source: dict[str, object] = {"source": "rollback", "to": tag}
+        if renamed:
+            source["renamed"] = renamed
+        return await _recorded(connection, known, after, source, None)
 
-    def rewrite(known: Sequence[Member]) -> list[Member]:
-        gone = [replace(one, active=False) for one in known if one.symbol not in then]
-        return [*then.values(), *gone]
 
-    return await _changed(database, rewrite, {"source": "rollback", "to": tag})
+async def _named_back(connection: Connection, version: Version) -> list[tuple[str, str]]:
+    """Undo the renames since a version, newest first; which symbols became which."""
+    undone = []
+    for former, symbol in await versions.renames(connection, version.created_at):
+        if not await universe.rename(connection, symbol, former):
+            raise BadQuestion(
+                f"{symbol} was {former} at {version.version_tag}, but {former} is another member, or has "
+                f"bars of its own, now; rename that first (`market-data universe rename {former} NEW`), then "
+                "roll back; nothing was changed",
+                status=409,
+            )
+        undone.append((symbol, former))
+    return undone
 
 
 async def rename(database: Database, former: str, symbol: str) -> Outcome:
@@ -137,11 +161,24 @@ async def _changed(
     async with database.transaction() as connection:
         known = await universe.held(connection)
         after = rewrite(known)
-        before = {one.symbol: one for one in known}
-        differing = [one for one in after if before.get(one.symbol) != one]
-        if differing:
-            await universe.write(connection, differing)
+        await _write_differing(connection, known, after)
         return await _recorded(connection, known, after, source, tag)
+
+
+async def _write_differing(connection: Connection, known: Iterable[Member], after: Iterable[Member]) -> None:
+    before = {one.symbol: one for one in known}
+    differing = [one for one in after if before.get(one.symbol) != one]
+    new = {one.symbol: one for one in differing if one.symbol not in before}
+    for former, (symbol, day) in (await universe.formers(connection, list(new)) if new else {}).items():
+        listed = new[former].listed
+        if listed is None or listed < day:  # else it is another company that has taken the name
+            raise BadQuestion(
+                f"{former} is {symbol} since {day}: write {symbol}; where another has the name {former} now, "
+                f"say since when with `listed` ({day} or later); nothing was changed",
+                status=409,
+            )
+    if differing:
+        await universe.write(connection, differing)
 
 
 async def _recorded(
