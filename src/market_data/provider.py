@@ -75,6 +75,7 @@ class Reach:
     months_of: str | None = None  # time zone whose calendar months one call may not cross; None: it may
     today_in: str | None = None  # time zone of whose running day it tells no bars; None: it tells the newest
     trades_alone: bool = False  # bars are made of trades alone: one whose price moves has a volume
+    zero_is_unknown: bool = False  # a volume of 0 says that it does not know the volume
     early_and_late: bool = True  # whether minutes before the open and after the close are among its bars
     premium: bool = False  # free keys are known to be refused
 

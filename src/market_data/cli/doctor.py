@@ -192,7 +192,7 @@ async def _asked(
         mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
-    told = f"{answer.price:g}" if isinstance(answer, Quote) else f"{len(answer)} bars"
+    told = f"{answer.price}" if isinstance(answer, Quote) else f"{len(answer)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
 
 
