@@ -15,6 +15,7 @@ from market_data.market.capability import Capability
 from market_data.market.digits import shortest
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -75,8 +76,6 @@ _EARLIER = Interval.M1.seconds
 _EARLIEST_OPEN = _DAY // 2
 """Seconds before 00:00 UTC of its date at which a session may open: Sydney's does so at 23:00."""
 _SPELLED = {Capability.BARS_1M: "1m", Capability.EOD: "1d"}
-_EXCHANGE_MARKS = "FLTV"
-"""One-letter endings that name an exchange (Frankfurt, London, Tokyo, TSX Venture), not a class of shares."""
 
 MOST_SPARKS = 20
 """Symbols of one spark: 21 are refused."""
@@ -192,8 +191,8 @@ def parse(query: Query, response: Response) -> Answer:
 
 def _spelled(symbol: str) -> str:
     """A symbol as Yahoo writes it: class shares with a dash (BRK-B), exchanges with a dot (OCDO.L)."""
-    stem, _, mark = symbol.rpartition(".")
-    return f"{stem}-{mark}" if stem and len(mark) == 1 and mark not in _EXCHANGE_MARKS else symbol
+    share = class_share(symbol)
+    return "-".join(share) if share else symbol
 
 
 def _read_page(response: Response) -> None:
