@@ -147,7 +147,7 @@ async def _some(database: Database, wanted: Wanted, question: Reading) -> KnownB
 
 
 async def _instrument(database: Database, name: str) -> Instrument:
-    found = await universe.find(database, name)
+    found = await universe.named(database, name)
     if found is None:
         raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
     return found

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import typer
@@ -24,7 +24,7 @@ from market_data.errors import (
 from market_data.hosting import database_url
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType, Tier
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Account, Facts, Provider, Query, Reach
@@ -35,6 +35,7 @@ from market_data.store import universe
 from market_data.store.connect import describe, open_database
 from market_data.store.redis import open_redis, reachable
 from market_data.transport import Transport, redact
+from market_data.universe import doubles
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
 """What a provider is asked for, by the first kind of these that it has."""
@@ -98,9 +99,7 @@ async def _database(settings: Settings) -> list[Finding]:
     try:
         async with database_url(settings) as url, open_database(url, 2) as database:
             state = await describe(database)
-            tiers = (
-                Counter(one.tier for one in await universe.load(database)) if state["migrated"] else Counter()
-            )
+            members = await universe.load(database) if state["migrated"] else []
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
@@ -108,7 +107,7 @@ async def _database(settings: Settings) -> list[Finding]:
     store = Finding(
         area="store", name="postgresql", ok=True, found=f"{state['postgresql']}, {scale}, {tables} ({where})"
     )
-    return [store, _held(tiers)]
+    return [store, _held(Counter(one.tier for one in members)), *_doubles(members)]
 
 
 def _embedded(name: str, found: str) -> Finding:
@@ -123,6 +122,15 @@ def _held(tiers: Mapping[Tier, int]) -> Finding:
         found=", ".join(f"{tier} {count}" for tier, count in sorted(tiers.items())) or "empty",
         mend="" if tiers else "`market-data universe add AAPL --tier T0`",
     )
+
+
+def _doubles(members: Iterable[Instrument]) -> list[Finding]:
+    """One for each instrument that is collected under several spellings."""
+    found = doubles(one.symbol for one in members)
+    return [
+        Finding(area="universe", name=f"{len(names)} spellings", ok=False, found=" ".join(names), mend=mend)
+        for names, mend in found
+    ]
 
 
 async def _redis(settings: Settings) -> Finding:
