@@ -44,6 +44,7 @@ class Query:
     asset_type: AssetType
     span: Span
     now: float  # epoch seconds at which it is asked
+    page: str = ""  # the token of a further page of the answer; empty: its first
 
     def of(self, span: Span) -> "Query":
         """The same question for another span."""
@@ -150,6 +151,14 @@ Answer = Bars | Quote
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A part of an answer: its bars, and the token with which the next part is asked for."""
+
+    bars: Bars
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """How a provider tells the quotes of several symbols at once.
 
@@ -170,11 +179,12 @@ class Provider:
 
     `request` raises Unsupported where the question is beyond the provider. `parse` raises the ProviderFault
     that the response amounts to; where the provider says "nothing there" it returns no bars, not an error.
+    Where the response is one of several pages it returns a Page: the query is asked again with its token.
     """
 
     facts: Facts
     request: Callable[[Query, Account], Request]
-    parse: Callable[[Query, Response], Answer]
+    parse: Callable[[Query, Response], Answer | Page]
     batch: Batch | None = None
 
     def at_once(self, query: Query) -> int:

@@ -27,7 +27,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
-from market_data.provider import Account, Facts, Provider, Query, Reach
+from market_data.provider import Account, Facts, Page, Provider, Query, Reach
 from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.settings import Configuration, Settings, read
@@ -200,7 +200,8 @@ async def _asked(
         mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
-    told = f"{answer.price}" if isinstance(answer, Quote) else f"{len(answer)} bars"
+    bars = answer.bars if isinstance(answer, Page) else answer
+    told = f"{bars.price}" if isinstance(bars, Quote) else f"{len(bars)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
 
 

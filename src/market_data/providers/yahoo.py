@@ -260,7 +260,8 @@ def _bars(query: Query, result: _Result, response: Response) -> Bars:
     else:
         keep = told_whole & (ts % Interval.M1.seconds == 0)  # off the grid is the last trade, not a bar
     keep &= (ts >= query.span.start) & (ts < query.span.end)
-    return Bars(ts, *shortest(table[:4]), volume).take(keep)
+    numbers = [*shortest(table[:4]), volume]
+    return Bars(ts, *numbers).take(keep)
 
 
 def _days(ts: Times, whole: Mask, meta: _Meta, response: Response) -> tuple[Times, Mask]:

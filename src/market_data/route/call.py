@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from market_data.errors import Malformed, ProviderFault, StoreUnavailable, Timed
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
-from market_data.provider import Account, Answer, Query, Request, Response
+from market_data.provider import Account, Answer, Page, Query, Request, Response
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
 from market_data.transport import Transport, redact
@@ -20,13 +21,16 @@ LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""
 FAIR_SECONDS = 1.0
 """A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
+MOST_PAGES = 20
+"""Pages of one answer; each is a call. Every span that is asked for fits into one page, were it full."""
 FUTURE_SECONDS = 60.0
 """A quote may be so far ahead of our clock: clocks differ."""
 
 _T = TypeVar("_T")
+_Told = TypeVar("_Told", bound=Answer | Page)
 
-Parts = dict[tuple[str, Span], tuple[float, Answer]]
-"""By provider and piece of a span: when it was asked for, and what came."""
+Parts = dict[tuple[str, Span], tuple[float, Answer | Page]]
+"""By provider and piece of a span: when it was asked for, and what came; a Page where more has to come."""
 
 
 class NoRoom(Exception):
@@ -64,14 +68,28 @@ class Caller:
         very budget that is waited for. Raises NoRoom, OutOfTime, or the provider's fault.
         """
         if query.capability.interval is None:
-            return query.now, await self._one(name, query, deadline)
+            quote = await self._one(name, query, deadline)
+            if isinstance(quote, Page):
+                raise Malformed("a quote in pages")
+            return query.now, quote
         pieces = self._roster.providers[name].facts.reach[query.capability].pieces(query.span)
         for span in pieces:
-            if (name, span) not in parts:
-                answer = await self._one(name, query.of(span), deadline)
-                parts[name, span] = (query.now, answer)
+            await self._all_pages(name, query.of(span), deadline, parts)
         came = [parts[name, span] for span in pieces]
         return min(at for at, _ in came), _joined([part for _, part in came if isinstance(part, Bars)])
+
+    async def _all_pages(self, name: str, query: Query, deadline: float, parts: Parts) -> None:
+        """Ask for what `parts` lacks of one piece."""
+        key = name, query.span
+        for _ in range(MOST_PAGES):
+            at, so_far = parts.get(key, (query.now, Page(Bars.none(), "")))
+            if not isinstance(so_far, Page):
+                return
+            answer = await self._one(name, replace(query, page=so_far.token), deadline)
+            parts[key] = at, _added(so_far.bars, answer)
+        if isinstance(parts[key][1], Page):
+            del parts[key]
+            raise Malformed(f"more than {MOST_PAGES} pages")
 
     async def quotes(self, name: str, queries: Sequence[Query], deadline: float) -> dict[str, Quote]:
         """The quotes that one call of a provider with a `batch` tells, by symbol; raises as `ask` does."""
@@ -86,7 +104,7 @@ class Caller:
             lambda response: _good(batch.parse(queries, response), many.now, response),
         )
 
-    async def _one(self, name: str, query: Query, deadline: float) -> Answer:
+    async def _one(self, name: str, query: Query, deadline: float) -> Answer | Page:
         provider = self._roster.providers[name]
         return await self._call(
             name,
@@ -170,7 +188,14 @@ def _parsed(read: Callable[[Response], _T], response: Response) -> _T:
         raise Malformed(f"it cannot be read: {type(error).__name__}", payload=response.body) from error
 
 
-def _judged(answer: Answer, now: float, response: Response) -> Answer:
+def _added(so_far: Bars, answer: Answer | Page) -> Answer | Page:
+    """The bars that came so far with those of the next page."""
+    if isinstance(answer, Page):
+        return Page(_joined([so_far, answer.bars]), answer.token)
+    return _joined([so_far, answer]) if isinstance(answer, Bars) else answer
+
+
+def _judged(answer: _Told, now: float, response: Response) -> _Told:
     if isinstance(answer, Quote) and (wrong := _wrong(answer, now)):
         raise Malformed(wrong, payload=response.body)
     return answer

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 SYMBOL = "{symbol}"
@@ -19,7 +20,7 @@ class Slashes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on."""
-        if scope["type"] == "http" and (joined := self._joined(scope["path"])):
+        if scope["type"] == ScopeType.HTTP and (joined := self._joined(scope["path"])):
             scope["path"] = joined
             scope["raw_path"] = joined.encode()
         await self._app(scope, receive, send)
