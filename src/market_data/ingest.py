@@ -21,7 +21,7 @@ from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher
-from market_data.store import write
+from market_data.store import volumes, write
 from market_data.store.change import Change, Told
 from market_data.store.connect import Database
 from market_data.store.cursor import Mark
@@ -96,7 +96,8 @@ class Ingest:
         verdict = believed.verdict
         final_before = min((_final_before(delivery), *believed.held[:1]))
         changed = 0
-        for told in _writes(delivery, verdict, final_before, now):
+        for batch in _writes(delivery, verdict, final_before, now):
+            told = await self._with_volumes(delivery, batch)
             started = perf_counter()
             change = await _patiently(partial(write.keep, self._database, told))
             self._say(change.told, change, (perf_counter() - started) * 1000)
@@ -107,6 +108,11 @@ class Ingest:
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
         return Ingested(changed, len(verdict.rejected), len(believed.held), share)
+
+    async def _with_volumes(self, delivery: Delivery, told: Told) -> Told:
+        if not delivery.reach.zero_is_unknown:
+            return told
+        return await _patiently(partial(volumes.kept, self._database, told))
 
     def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""

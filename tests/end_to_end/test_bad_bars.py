@@ -16,7 +16,7 @@ from market_data.market.bar import Bars
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.span import Span, epoch
-from market_data.provider import Answer, Provider, Query, Response
+from market_data.provider import Answer, Page, Provider, Query, Response
 from market_data.providers import discover
 from market_data.publish import Publisher
 from market_data.route.account import accounts
@@ -98,7 +98,7 @@ async def way(
 
 
 def _spoilt(provider: Provider, spoiler: Spoiler) -> Provider:
-    def parse(query: Query, response: Response) -> Answer:
+    def parse(query: Query, response: Response) -> Answer | Page:
         told = provider.parse(query, response)
         return spoiler(told) if isinstance(told, Bars) else told
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
@@ -146,7 +147,7 @@ async def _some(database: Database, wanted: Wanted, question: Reading) -> KnownB
 
 
 async def _instrument(database: Database, name: str) -> Instrument:
-    found = await universe.find(database, name)
+    found = await universe.named(database, name)
     if found is None:
         raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
     return found
@@ -159,9 +160,14 @@ def _symbol(text: str) -> str:
         raise BadQuestion(str(error)) from None
 
 
+def _number(value: float) -> str:
+    """All digits, with commas: as many as read back as the same number, never as a power of ten."""
+    return f"{Decimal(repr(value)).normalize():,f}"
+
+
 def _print_table(bars: Sequence[KnownBar]) -> None:
     table = Table("time (UTC)", "open", "high", "low", "close", "volume", "status", "provider")
     for bar in bars:
-        numbers = (f"{value:,.10g}" for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
+        numbers = (_number(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
         table.add_row(f"{bar.ts:%Y-%m-%d %H:%M}", *numbers, bar.status, bar.provider)
     data.print(table)

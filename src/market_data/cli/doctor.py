@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import typer
@@ -24,10 +24,10 @@ from market_data.errors import (
 from market_data.hosting import database_url
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType, Tier
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
-from market_data.provider import Account, Facts, Provider, Query, Reach, served_at
+from market_data.provider import Account, Facts, Page, Provider, Query, Reach, served_at
 from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.route.vendor_time import VendorTime
@@ -37,6 +37,7 @@ from market_data.store.connect import describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
 from market_data.store.schema import Standing
 from market_data.transport import Transport, redact
+from market_data.universe import doubles
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
 """What a provider is asked for, by the first kind of these that it has."""
@@ -108,7 +109,7 @@ async def _database(settings: Settings) -> list[Finding]:
         async with database_url(settings) as url, open_database(url, 2) as database:
             state, found = await describe(database), await standing(database)
             problem = found.problem()
-            tiers = Counter(one.tier for one in await universe.load(database)) if not problem else Counter()
+            members = await universe.load(database) if not problem else []
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
@@ -119,7 +120,9 @@ async def _database(settings: Settings) -> list[Finding]:
         found=f"{state['postgresql']}, {scale}, {_tables(found)} ({where})",
         mend=_remedy(found),
     )
-    return [store, _held(tiers) if not (problem and found.made) else _unread()]
+    if problem and found.made:
+        return [store, _unread()]
+    return [store, _held(Counter(one.tier for one in members)), *_doubles(members)]
 
 
 def _tables(found: Standing) -> str:
@@ -153,6 +156,15 @@ def _held(tiers: Mapping[Tier, int]) -> Finding:
         found=", ".join(f"{tier} {count}" for tier, count in sorted(tiers.items())) or "empty",
         mend="" if tiers else "`market-data universe add AAPL --tier T0`",
     )
+
+
+def _doubles(members: Iterable[Instrument]) -> list[Finding]:
+    """One for each instrument that is collected under several spellings."""
+    found = doubles(one.symbol for one in members)
+    return [
+        Finding(area="universe", name=f"{len(names)} spellings", ok=False, found=" ".join(names), mend=mend)
+        for names, mend in found
+    ]
 
 
 async def _redis(settings: Settings) -> Finding:
@@ -238,7 +250,8 @@ async def _asked(
         mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
-    told = f"{answer.price:g}" if isinstance(answer, Quote) else f"{len(answer)} bars"
+    bars = answer.bars if isinstance(answer, Page) else answer
+    told = f"{bars.price}" if isinstance(bars, Quote) else f"{len(bars)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
 
 

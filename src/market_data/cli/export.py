@@ -18,6 +18,7 @@ from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
+from market_data.market.spelling import held_as
 from market_data.serve.asked import check_session
 from market_data.serve.window import EARLIEST, LATEST, read_datetime, read_length
 from market_data.store import read, universe
@@ -74,13 +75,14 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
 async def _instruments(database: Database, symbols: Sequence[str]) -> list[Instrument]:
     """Those named, or all; BadQuestion names those that were never collected."""
     known = {one.symbol: one for one in await universe.load(database, only_active=False)}
+    held = held_as(known)
     try:
         names = [read_symbol(one) for one in symbols]
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-    if missing := [one for one in names if one not in known]:
+    if missing := [one for one in names if one not in held]:
         raise BadQuestion(f"{', '.join(missing)}: not in the universe", status=404)
-    return [known[one] for one in dict.fromkeys(names)] if names else list(known.values())
+    return [known[held[one]] for one in dict.fromkeys(names)] if names else list(known.values())
 
 
 async def _partitions(

@@ -12,6 +12,7 @@ from market_data.market.bar import Adjustment, Bars, Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -86,14 +87,20 @@ def request(query: Query, account: Account) -> Request:
         raise Unsupported(f"it has no {query.asset_type} symbols")
     headers = {"X-Finnhub-Token": account.key}  # not `token=`: URLs are logged by whatever is in between
     if query.capability is Capability.QUOTES_L1:
-        return Request(f"{account.base_url}/quote", {"symbol": query.symbol}, headers)
+        return Request(f"{account.base_url}/quote", {"symbol": _spelled(query.symbol)}, headers)
     resolution, start, end = "1", query.span.start, query.span.end
     if query.capability is Capability.EOD:  # whole days: a daily row may be stamped with its session's open
         day = Interval.D1
         resolution, start, end = "D", day.floor(start), day.floor(end - 1) + day.seconds
     # `to` seems to be inclusive; a second less is right either way
     window = {"resolution": resolution, "from": str(start), "to": str(end - 1)}
-    return Request(f"{account.base_url}/stock/candle", {"symbol": query.symbol, **window}, headers)
+    return Request(f"{account.base_url}/stock/candle", {"symbol": _spelled(query.symbol), **window}, headers)
+
+
+def _spelled(symbol: str) -> str:
+    """A symbol as Finnhub writes it: class shares with a dot (BRK.B), exchanges too (VOD.L)."""
+    share = class_share(symbol)
+    return ".".join(share) if share else symbol
 
 
 def parse(query: Query, response: Response) -> Answer:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple, TypeVar
 
@@ -11,7 +12,7 @@ from market_data.errors import Malformed, ProviderFault, StoreUnavailable, Timed
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
-from market_data.provider import Account, Answer, Query, Request, Response, sent_at, served_at
+from market_data.provider import Account, Answer, Page, Query, Request, Response, sent_at, served_at
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
 from market_data.route.vendor_time import VendorTime
@@ -21,10 +22,13 @@ LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""
 FAIR_SECONDS = 1.0
 """A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
+MOST_PAGES = 20
+"""Pages of one answer; each is a call. Every span that is asked for fits into one page, were it full."""
 FUTURE_SECONDS = 60.0
 """A quote may be so far ahead of the time: clocks differ."""
 
 _T = TypeVar("_T")
+_Told = TypeVar("_Told", bound=Answer | Page)
 
 
 class Came(NamedTuple):
@@ -38,7 +42,15 @@ class Came(NamedTuple):
     vendor_time: float | None
 
 
-Parts = dict[tuple[str, Span], Came]
+class Piece(NamedTuple):
+    """The same of a piece of a question; its answer is a Page where more has to come."""
+
+    answer: Answer | Page
+    asked_at: float
+    vendor_time: float | None
+
+
+Parts = dict[tuple[str, Span], Piece]
 """By provider and piece of a span: what came."""
 
 
@@ -86,11 +98,13 @@ class Caller:
         very budget that is waited for. Raises NoRoom, OutOfTime, or the provider's fault.
         """
         if query.capability.interval is None:
-            return await self._one(name, query, deadline)
+            quote = await self._one(name, query, deadline)
+            if isinstance(quote.answer, Page):
+                raise Malformed("a quote in pages")
+            return Came(quote.answer, quote.asked_at, quote.vendor_time)
         pieces = self._roster.providers[name].facts.reach[query.capability].pieces(query.span)
         for span in pieces:
-            if (name, span) not in parts:
-                parts[name, span] = await self._one(name, query.of(span), deadline)
+            await self._all_pages(name, query.of(span), deadline, parts)
         came = [parts[name, span] for span in pieces]
         told = [one.vendor_time for one in came if one.vendor_time is not None]
         return Came(
@@ -98,6 +112,22 @@ class Caller:
             min(one.asked_at for one in came),
             min(told, default=None),
         )
+
+    async def _all_pages(self, name: str, query: Query, deadline: float, parts: Parts) -> None:
+        """Ask for what `parts` lacks of one piece."""
+        key = name, query.span
+        first = Piece(Page(Bars.none(), ""), query.now, None)
+        for _ in range(MOST_PAGES):
+            before = parts.get(key, first)
+            if not isinstance(before.answer, Page):
+                return
+            came = await self._one(name, replace(query, page=before.answer.token), deadline)
+            times = [one for one in (before.vendor_time, came.vendor_time) if one is not None]
+            added = _added(before.answer.bars, came.answer)
+            parts[key] = Piece(added, before.asked_at, min(times, default=None))
+        if isinstance(parts[key].answer, Page):
+            del parts[key]
+            raise Malformed(f"more than {MOST_PAGES} pages")
 
     async def quotes(self, name: str, queries: Sequence[Query], deadline: float) -> dict[str, Quote]:
         """The quotes that one call of a provider with a `batch` tells, by symbol; raises as `ask` does."""
@@ -113,7 +143,7 @@ class Caller:
         )
         return told
 
-    async def _one(self, name: str, query: Query, deadline: float) -> Came:
+    async def _one(self, name: str, query: Query, deadline: float) -> Piece:
         provider = self._roster.providers[name]
         answer, vendor_time = await self._call(
             name,
@@ -122,7 +152,7 @@ class Caller:
             lambda account: provider.request(query, account),
             lambda response: _judged(provider.parse(query, response), self._latest(query), response),
         )
-        return Came(answer, query.now, vendor_time)
+        return Piece(answer, query.now, vendor_time)
 
     def _latest(self, query: Query) -> float:
         """The time that an answer may tell of: what was learned since the question may be later."""
@@ -207,7 +237,14 @@ def _parsed(read: Callable[[Response], _T], response: Response) -> _T:
         raise Malformed(f"it cannot be read: {type(error).__name__}", payload=response.body) from error
 
 
-def _judged(answer: Answer, now: float, response: Response) -> Answer:
+def _added(so_far: Bars, answer: Answer | Page) -> Answer | Page:
+    """The bars that came so far with those of the next page."""
+    if isinstance(answer, Page):
+        return Page(_joined([so_far, answer.bars]), answer.token)
+    return _joined([so_far, answer]) if isinstance(answer, Bars) else answer
+
+
+def _judged(answer: _Told, now: float, response: Response) -> _Told:
     if isinstance(answer, Quote) and (wrong := _wrong(answer, now)):
         raise Malformed(wrong, payload=response.body)
     return answer

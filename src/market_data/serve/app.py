@@ -14,6 +14,7 @@ from market_data.serve.described import complete
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
 from market_data.serve.reference import ReferencePlugin
+from market_data.serve.slashes import Slashes
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request."""
@@ -60,4 +61,5 @@ def build(parts: Parts) -> Litestar:
         ),
     )
     complete(app)
+    app.asgi_handler = Slashes(app.asgi_handler, [one.path_format for one in app.routes])
     return app

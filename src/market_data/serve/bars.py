@@ -15,6 +15,7 @@ from market_data.errors import BadQuestion
 from market_data.market.bar import KnownBar
 from market_data.market.instrument import read_symbol
 from market_data.market.interval import Interval
+from market_data.market.spelling import held_as
 from market_data.serve.answered import FILES, AnyRequest, answered
 from market_data.serve.asked import Asking, read_asked, reading
 from market_data.serve.described import ALSO_ANSWERS
@@ -124,6 +125,8 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     errors: dict[str, str] = {}
     symbols = _readable(data.symbols, errors)
     known = {one.symbol for one in await universe.load(parts.database, only_active=False)}
+    held = held_as(known)
+    symbols = {held.get(one, one) for one in symbols}
     found = await bars_table.last_of_many(parts.database, sorted(symbols & known), interval, data.bars)
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
