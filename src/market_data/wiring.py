@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from market_data import expire, refresh
+from market_data import closures, expire, refresh
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -90,6 +90,7 @@ async def service(
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await migrate(database)
+        await stack.enter_async_context(closures.in_force(database))
         transport = await stack.enter_async_context(Transport())
         assembly = _Assembly(in_force, database, redis, transport, tell, clock)
         if at.redis_is_ours or await _quiet(database, clock()):
@@ -115,6 +116,7 @@ async def coordinator(
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await migrate(database)
+        await stack.enter_async_context(closures.in_force(database))
         providers = discover()
         roster = Roster(providers, accounts(configuration, providers), in_force, clock)
         queue = Queue(redis, name)
@@ -127,7 +129,8 @@ async def coordinator(
             tell=tell,
             clock=clock,
         )
-        loops = Loops({"coordinate": work.run}, {}, tell)
+        follow: dict[str, Loop] = {"calendar": lambda: closures.follow(database, tell)}
+        loops = Loops({"coordinate": work.run}, follow, tell)
         stack.push_async_callback(loops.stop)
         yield loops
 
@@ -275,15 +278,18 @@ class _Assembly:
             "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.clock),
             "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
-        serve: dict[str, Loop] = {
+        return Loops(work, self._serving(), self.tell)
+
+    def _serving(self) -> dict[str, Loop]:
+        return {
             "replicas": self.replicas.run,
             "budget": self.budget.watch,
             "push": self.hub.run,
             "heartbeat": self.hub.beat,
             "ticker": self.quotes.run,
             "publish": self.publisher.run,
+            "calendar": lambda: closures.follow(self.database, self.tell),
         }
-        return Loops(work, serve, self.tell)
 
     def parts(self, metrics: Metrics, reread: Reread) -> Parts:
         """All of it, as the handlers see it."""

@@ -9,6 +9,7 @@ import numpy as np
 from market_data.backfill.find import FOREVER, settled_before
 from market_data.calendar import hours_of
 from market_data.market.bar import Times
+from market_data.market.closure import Shut, reasons
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
@@ -63,12 +64,19 @@ NOT_FOUND_YET = "the next scan queues it"
 
 
 def runs(
-    window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, settled: int, known: Known
+    window: Span,
+    interval: Interval,
+    *,
+    grid: SessionGrid,
+    listed: Span,
+    settled: int,
+    known: Known,
+    shut: Sequence[Shut] = (),
 ) -> list[Run]:
     """The runs of `window`, oldest first, adjoining, together exactly the window.
 
     `listed` is when the instrument traded, `settled` the end of what can be missing. Each label that the
-    calendar expects stands for the time to its bar's end.
+    calendar expects stands for the time to its bar's end. `shut` is what was announced to be closed.
     """
     labels = grid.labels(window, interval)
     labels = labels[(labels >= listed.start) & (labels < listed.end)]
@@ -83,11 +91,11 @@ def runs(
         labels.tolist(), np.minimum(ends, window.end).tolist(), told, strict=True
     ):
         if label > at:
-            found.append(Run(Span(at, label), State.CLOSED))
+            found += _closed(Span(at, label), interval, shut)
         found.append(Run(Span(label, end), state, why))
         at = end
     if at < window.end:
-        found.append(Run(Span(at, window.end), State.CLOSED))
+        found += _closed(Span(at, window.end), interval, shut)
     return _joined(found)
 
 
@@ -114,8 +122,18 @@ async def coverage_of(
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
     settled = settled_before(interval, hours, now)
     return runs(
-        window, interval, grid=hours.grid(extended=extended), listed=listed, settled=settled, known=known
+        window,
+        interval,
+        grid=hours.grid(extended=extended),
+        listed=listed,
+        settled=settled,
+        known=known,
+        shut=hours.shut,
     )
+
+
+def _closed(span: Span, interval: Interval, shut: Sequence[Shut]) -> list[Run]:
+    return [Run(piece, State.CLOSED, why) for piece, why in reasons(span, interval, shut)]
 
 
 def condition(states: Iterable[Run]) -> Condition | None:

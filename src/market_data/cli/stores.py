@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from market_data import closures
 from market_data.cli.demo import demo_environment
 from market_data.errors import BadQuestion
 from market_data.hosting import database_url
@@ -46,6 +47,7 @@ def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: 
     async def whole() -> _T:
         async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:
             await migrate(database)
-            return await work(database)
+            async with closures.in_force(database):
+                return await work(database)
 
     return asyncio.run(whole())

@@ -12,6 +12,7 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    CalendarChanged,
     Coordinated,
     Event,
     GapsFound,
@@ -48,6 +49,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
     AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
+    CalendarChanged: (logging.INFO, "The calendar of an exchange changed"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
