@@ -114,7 +114,7 @@ async def test_a_closed_day_is_closed_everywhere_and_nothing_of_it_is_missing(ev
     assert (got.json["seconds"], got.json["days"]) == ({"closed": 86_400}, [])
     eve.clock.now = CLOSE + 6 * 3600.0
     assert await runs(eve, "1d") == [("00:00", "closed", WHY)]
-    assert await due(eve) == {"BTC-USD"}
+    await swept(eve)
     await settled(eve)
     assert (await stored(eve), await stored(eve, "candles_daily")) == (0, 0)
 
