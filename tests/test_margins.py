@@ -127,10 +127,10 @@ def test_sessions_never_overlap_however_wide_their_margins(
         opens.append(at + pause)
         closes.append(at + pause + length)
         at += 2 * DAY
-    columns = (
-        np.array(column, np.int64) for column in (opens, closes, [n * 2 * DAY for n in range(len(gaps))])
-    )
-    hours = Schedule("TEST", "UTC", *columns, late, margin).hours()  # a grid that overlaps is refused
+    days = [number * 2 * DAY for number in range(len(gaps))]
+    opens_at, closes_at, labels = (np.array(column, np.int64) for column in (opens, closes, days))
+    schedule = Schedule("TEST", "UTC", opens_at, closes_at, labels, late, margin)
+    hours = schedule.hours()  # a grid that overlaps is refused
     for grid in (hours.extended, hours.kept, hours.of(Hours.EXTENDED)):
         assert (grid.opens <= hours.regular.opens).all()
         assert (grid.closes >= hours.regular.closes).all()

@@ -1,9 +1,10 @@
 """The sessions of an exchange, from a file or `exchange_calendars`, with what operators announced."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -69,20 +70,22 @@ def announce(closures: Sequence[Closure]) -> None:
     """Put these in force in place of those until now; `hours_of` follows at once, in every thread.
 
     The hours of a calendar are another object afterwards if anything has changed for it, else the same one.
+    New ones are made before: that takes some milliseconds, and seconds where the calendar was never used.
     """
     global _all, _changed
     active: dict[str, tuple[Closure, ...]] = {}
     for one in closures:
         if one.revoked_at is None:
             active[one.calendar] = (*active.get(one.calendar, ()), one)
-    kept = {code: _changed[code] for code in active if code in _changed}
-    _all, _changed = (
-        tuple(closures),
-        {
-            code: kept[code] if code in kept and kept[code].closures == those else _Changed(code, those)
-            for code, those in active.items()
-        },
-    )
+    changed: dict[str, _Changed] = {}
+    for code, those in active.items():
+        before = _changed.get(code)
+        if before is not None and before.closures == those:
+            changed[code] = before
+        else:
+            with suppress(ValueError):  # a calendar that cannot be read: `hours_of` says so
+                changed[code] = _Changed(those, schedule_of(code).hours(those))
+    _all, _changed = tuple(closures), changed
 
 
 def announced() -> Sequence[Closure]:
@@ -90,16 +93,12 @@ def announced() -> Sequence[Closure]:
     return _all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Changed:
-    """The hours of a calendar under closures, made when first needed: a calendar can take long to load."""
+    """The hours of a calendar under closures."""
 
-    code: str
     closures: tuple[Closure, ...]
-
-    @cached_property
-    def hours(self) -> MarketHours:
-        return schedule_of(self.code).hours(self.closures)
+    hours: MarketHours
 
 
 _all: tuple[Closure, ...] = ()

@@ -44,7 +44,7 @@ async def load(database: Database, tell: Tell | None = None) -> None:
     if await table.counts(database) == table.counted(known):
         return
     found = await table.listed(database)
-    calendar.announce(found)
+    await asyncio.to_thread(calendar.announce, found)
     before = {one.id: one for one in known}
     for one in found:
         if tell is not None and before.get(one.id) != one:

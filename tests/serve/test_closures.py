@@ -27,7 +27,7 @@ from .conftest import AAPL, BITCOIN, Clock, Served, Serving, at, minutes, pauses
 pytestmark = pytest.mark.anyio
 
 EVE, OPEN, NOON, CLOSE = (
-    at(f"2024-06-{text}:00Z") for text in ("11T21:30", "12T13:30", "12T16:00", "12T20:00")
+    at(f"2024-06-{text}:00Z") for text in ("12T02:00", "12T13:30", "12T16:00", "12T20:00")
 )
 MOURNING = {"exchange": "NASDAQ", "day": "2024-06-12", "reason": "National day of mourning"}
 WHY = "announced: National day of mourning"
@@ -39,7 +39,7 @@ SOURCES = Path(__file__).parents[2] / "src"
 
 @pytest.fixture
 async def eve(serving: Serving) -> Served:
-    """A service with AAPL and BTC-USD, asked for on the evening before a session of New York."""
+    """A service with AAPL and BTC-USD, asked for on the night before a session of New York."""
     served = await serving(Clock(float(EVE)), BACKFILL_DISPATCH_RATE_PER_SEC="1000")
     await universe.put(served.parts.database, [AAPL, BITCOIN])
     await swept(served)
