@@ -153,7 +153,7 @@ def _key(told: Told) -> tuple[str, str, str]:
 def _opens_session(told: Told) -> Mask:
     """Which bars are the first after a break of the market: of the first bar that is supposed."""
     ts = told.verdict.good.ts
-    grid = told.hours.regular if told.interval is Interval.D1 else told.hours.extended
+    grid = told.hours.regular if told.interval is Interval.D1 else told.hours.kept
     starts = grid.days if told.interval is Interval.D1 else grid.opens
     session = np.maximum(np.searchsorted(starts, ts, side="right") - 1, 0)
     before = np.concatenate((np.maximum(session[:1] - 1, 0), session[:-1]))

@@ -198,6 +198,16 @@ class ClockCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarChanged:
+    """A closure of an exchange was announced or revoked; this process follows it from now on."""
+
+    calendar: str
+    day: str
+    effect: str  # "closed", "closes" with the time, or "revoked"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -226,6 +236,7 @@ Event = (
     | AggregatesBuilt
     | SchemaNoticed
     | ClockCompared
+    | CalendarChanged
     | LoopFailed
 )
 Tell = Callable[[Event], None]

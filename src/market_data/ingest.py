@@ -190,12 +190,12 @@ def _judged(delivery: Delivery, now: float) -> Verdict:
         days = hours.regular.labels(delivery.span, Interval.D1)
         known: Mask = np.isin(bars.ts, days)
     else:
-        known = hours.extended.holds(bars.ts)
+        known = hours.kept.holds(bars.ts)
     return judge(bars, interval=delivery.interval, in_session=known, now=now)
 
 
 def _ends(delivery: Delivery, bars: Bars) -> Times:
-    grid = delivery.hours.regular if delivery.interval is Interval.D1 else delivery.hours.extended
+    grid = delivery.hours.regular if delivery.interval is Interval.D1 else delivery.hours.kept
     return grid.ends(bars.ts, delivery.interval)
 
 

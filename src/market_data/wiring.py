@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from market_data import expire, refresh, timekeeping
+from market_data import closures, expire, refresh, timekeeping
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -91,6 +91,7 @@ async def service(
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await _fits(database, tell)
+        await stack.enter_async_context(closures.in_force(database))
         transport = await stack.enter_async_context(Transport())
         vendor_time = VendorTime(clock)
         assembly = _Assembly(in_force, database, redis, transport, tell, vendor_time.now, vendor_time)
@@ -117,6 +118,7 @@ async def coordinator(
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
         await _fits(database, tell)
+        await stack.enter_async_context(closures.in_force(database))
         providers = discover()
         roster = Roster(providers, accounts(configuration, providers), in_force, clock)
         queue = Queue(redis, name)
@@ -129,7 +131,8 @@ async def coordinator(
             tell=tell,
             clock=clock,
         )
-        loops = Loops({"coordinate": work.run}, {}, tell)
+        follow: dict[str, Loop] = {"calendar": lambda: closures.follow(database, tell)}
+        loops = Loops({"coordinate": work.run}, follow, tell)
         stack.push_async_callback(loops.stop)
         yield loops
 
@@ -286,15 +289,18 @@ class _Assembly:
             "clock": lambda: timekeeping.run(self.database, self.vendor_time, self.tell),
             "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
-        serve: dict[str, Loop] = {
+        return Loops(work, self._serving(), self.tell)
+
+    def _serving(self) -> dict[str, Loop]:
+        return {
             "replicas": self.replicas.run,
             "budget": self.budget.watch,
             "push": self.hub.run,
             "heartbeat": self.hub.beat,
             "ticker": self.quotes.run,
             "publish": self.publisher.run,
+            "calendar": lambda: closures.follow(self.database, self.tell),
         }
-        return Loops(work, serve, self.tell)
 
     def parts(self, metrics: Metrics, reread: Reread) -> Parts:
         """All of it, as the handlers see it."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from market_data import __version__
+from market_data.cli.calendar_commands import calendar
 from market_data.cli.copy_commands import copies
 from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
@@ -32,6 +33,7 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
     + ". Settings: environment, CONFIG_DIR and .env; see docs/configuration.md.",
 )
 app.add_typer(universe, name="universe")
+app.add_typer(calendar, name="calendar")
 app.add_typer(copies)
 
 backfill = typer.Typer(

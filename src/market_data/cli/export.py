@@ -92,7 +92,7 @@ async def _partitions(
     row = await database.fetch_one(Table.of(stored).sql("bars_years"), instrument.symbol, stored.value)
     if row is None or row["first"] is None:
         return []
-    market = hours_of(instrument.exchange, instrument.asset_type)
+    market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     question = read.Question(instrument.symbol, length, Span(EARLIEST, LATEST), market, which.hours, as_of)
     place = Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
     if length.stored is Interval.D1:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from market_data import closures
 from market_data.cli.demo import demo_environment
 from market_data.cli.output import say
 from market_data.errors import BadQuestion
@@ -50,9 +51,11 @@ def run(
 
     async def whole() -> _T:
         async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:
-            if fitting:
-                await _fit(database, demo=demo, make=make)
-            return await work(database)
+            if not fitting:
+                return await work(database)
+            await _fit(database, demo=demo, make=make)
+            async with closures.in_force(database):
+                return await work(database)
 
     return asyncio.run(whole())
 

@@ -8,7 +8,7 @@ from litestar.openapi.spec import License
 from litestar.types import ControllerRouterHandler
 
 from market_data import __version__
-from market_data.serve import bars, coverage, health, ops, price, stats, stream, universe
+from market_data.serve import bars, calendar, coverage, health, ops, price, stats, stream, universe
 from market_data.serve.asyncapi import asyncapi
 from market_data.serve.described import complete
 from market_data.serve.parts import Parts
@@ -38,6 +38,7 @@ def build(parts: Parts) -> Litestar:
     others: list[ControllerRouterHandler] = [
         stats.router,
         coverage.router,
+        calendar.router,
         ops.router(parts),
         health.router,
         stream.router,

@@ -125,7 +125,7 @@ def reading(
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
     sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
-    market = hours_of(instrument.exchange, instrument.asset_type)
+    market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)

@@ -82,7 +82,7 @@ def _fresh(parts: Parts, instrument: Instrument, quote: KnownQuote) -> bool:
     learned, now = quote.as_of.timestamp(), parts.clock()
     if holds(learned, learned + FRESH_SECONDS, now):
         return True
-    grid = hours_of(instrument.exchange, instrument.asset_type).extended
+    grid = hours_of(instrument.exchange, instrument.asset_type).kept
     session = grid.session_before(now)
     return session is not None and not grid.is_open(now) and learned >= session.end
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from market_data.calendar import hours_of
+from market_data.calendar import scheduled_hours
 from market_data.market.bar import Bars
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
@@ -84,5 +84,6 @@ def asset_type_of(symbol: str) -> AssetType:
 
 def trading_hours(asset_type: AssetType) -> MarketHours:
     """When instruments of a kind trade here: as XNYS, an index in regular hours only, crypto always."""
-    hours = hours_of("XNYS", asset_type)
-    return MarketHours(hours.regular, hours.regular) if asset_type is AssetType.INDEX else hours
+    hours = scheduled_hours("XNYS", asset_type)
+    only_regular = MarketHours(hours.regular, hours.regular, hours.regular)
+    return only_regular if asset_type is AssetType.INDEX else hours

@@ -12,6 +12,7 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    CalendarChanged,
     ClockCompared,
     Coordinated,
     Event,
@@ -52,6 +53,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
     SchemaNoticed: (logging.WARNING, "The schema of the database"),
     ClockCompared: (logging.WARNING, "The clock was compared with the providers' clocks"),
+    CalendarChanged: (logging.INFO, "The calendar of an exchange changed"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
