@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -91,7 +91,7 @@ class Ingest:
         changed = 0
         for told in _writes(delivery, verdict, final_before, now):
             started = perf_counter()
-            change = await _patiently(partial(write.keep, self._database, told))
+            change = await _patiently(partial(self._keep, told))
             self._say(delivery, told, change, (perf_counter() - started) * 1000)
             try:
                 await self._publish(Series(delivery.symbol, delivery.interval), change)
@@ -100,6 +100,10 @@ class Ingest:
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
         return Ingested(changed, len(verdict.rejected), len(believed.held), share)
+
+    async def _keep(self, told: Told) -> Change:
+        """Write; it is known from now on, not since it was asked for: until now nobody could read it."""
+        return await write.keep(self._database, replace(told, as_of=self._clock()))
 
     def _say(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""

@@ -2,7 +2,7 @@
 -- where their first bar opens, have the minutes before $14, and cut their last bar off at $9: sessions, or stretches of
 -- the clock with a session in each. Bars are named by the labels $11 of pieces, else by when they open.
 -- One is partial while its time is not over at $12, or a minute of it may still be told: minutes are known until the
--- newest final one before $13, or until the source was asked; after $10 of a piece none has to come.
+-- newest final one before $13, or until the source was asked, both as known at $3; after $10 of a piece none has to come.
 -- The pieces have an order, so that a few bars are found without building all.
 WITH told AS MATERIALIZED (
     SELECT greatest(
@@ -12,8 +12,9 @@ WITH told AS MATERIALIZED (
         (SELECT max(ts) + interval '1 minute' FROM candle_revisions
          WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $13 AND status <> 'partial'
            AND as_of <= $3 AND superseded_at > $3),
-        (SELECT max(through) FROM ingestion_cursor
-         WHERE symbol = $1 AND interval = $2 AND ($3::timestamptz IS NULL OR asked_at <= $3))
+        (SELECT max(through) FROM ingestion_cursor WHERE symbol = $1 AND interval = $2 AND $3::timestamptz IS NULL),
+        (SELECT through FROM cursor_history
+         WHERE symbol = $1 AND interval = $2 AND known_at <= $3 ORDER BY known_at DESC LIMIT 1)
     ) AS through
 )
 SELECT coalesce(session.label, bar.ts) AS ts, open, high, low, close, volume, as_of, revision, provider,
