@@ -36,24 +36,6 @@ BEGIN
 END
 $$;
 
--- Says what candles_5m or candles_1h has, where psql and other tools show it: \d+ candles_1h.
-CREATE OR REPLACE FUNCTION candles_describe(view_name text, width text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    about text;
-    words text;
-BEGIN
-    FOR about, words IN VALUES
-        ('VIEW %I', format('Bars of %s of the clock, built from 1m bars whatever their status.', width)),
-        ('COLUMN %I.ts', format('When the bar opens: at multiples of %s since 00:00 UTC, not since the open of the '
-                                'session; the API has the same bars with anchor=clock.', width)),
-        ('COLUMN %I.volume', 'NULL where the minutes have different volume scopes: those volumes have no sum.'),
-        ('COLUMN %I.volume_scope', 'Of all minutes of the bar; mixed where they differ.')
-    LOOP
-        EXECUTE format('COMMENT ON ' || about || ' IS %L', view_name, words);
-    END LOOP;
-END
-$$;
-
 -- Gives the bars that TimescaleDB has built of a symbol another name: those whose minutes are gone are built no more.
 CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -68,24 +50,6 @@ BEGIN
             EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
         END LOOP;
     END IF;
-END
-$$;
-
--- How far a series of minutes had been asked for at any moment in the past: see `cursor_history`. Writers of a series
--- wait for each other, so its rows have one order, also where the clocks of two replicas differ.
-CREATE OR REPLACE FUNCTION cursor_remember() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    last record;
-BEGIN
-    SELECT * INTO last FROM cursor_history
-    WHERE symbol = NEW.symbol AND interval = NEW.interval ORDER BY known_at DESC LIMIT 1;
-    IF last.through >= NEW.through THEN
-        RETURN NULL;
-    END IF;
-    INSERT INTO cursor_history AS known (symbol, interval, known_at, through)
-    VALUES (NEW.symbol, NEW.interval, greatest(coalesce(NEW.known_at, clock_timestamp()), last.known_at), NEW.through)
-    ON CONFLICT (symbol, interval, known_at) DO UPDATE SET through = EXCLUDED.through;
-    RETURN NULL;
 END
 $$;
 
@@ -472,6 +436,23 @@ CREATE TABLE cursor_history (
     through  timestamptz NOT NULL,
     PRIMARY KEY (symbol, interval, known_at)
 );
+-- Writers of a series wait for each other, so its rows have one order, also where the clocks of two replicas differ.
+CREATE OR REPLACE FUNCTION cursor_remember() RETURNS trigger LANGUAGE plpgsql AS $function$
+DECLARE
+    last record;
+BEGIN
+    SELECT * INTO last FROM cursor_history
+    WHERE symbol = NEW.symbol AND interval = NEW.interval ORDER BY known_at DESC LIMIT 1;
+    IF last.through >= NEW.through THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO cursor_history AS known (symbol, interval, known_at, through)
+    VALUES (NEW.symbol, NEW.interval, greatest(coalesce(NEW.known_at, clock_timestamp()), last.known_at), NEW.through)
+    ON CONFLICT (symbol, interval, known_at) DO UPDATE SET through = EXCLUDED.through;
+    RETURN NULL;
+END
+$function$;
+
 INSERT INTO cursor_history (symbol, interval, known_at, through)
 SELECT symbol, interval, now(), max(through) FROM ingestion_cursor WHERE interval = '1m' GROUP BY symbol, interval;
 CREATE TRIGGER cursor_remember_new AFTER INSERT ON ingestion_cursor
@@ -482,19 +463,55 @@ CREATE TRIGGER cursor_remember_moved AFTER UPDATE OF through ON ingestion_cursor
                             OR (NEW.through AT TIME ZONE 'UTC')::date > (OLD.through AT TIME ZONE 'UTC')::date))
     EXECUTE FUNCTION cursor_remember();
 
+-- Says what candles_5m or candles_1h has, where psql and other tools show it: \d+ candles_1h.
+CREATE OR REPLACE FUNCTION candles_describe(view_name text, width text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    about text;
+    words text;
+BEGIN
+    FOR about, words IN VALUES
+        ('VIEW %I', format('Bars of %s of the clock, built from 1m bars whatever their status.', width)),
+        ('COLUMN %I.ts', format('When the bar opens: at multiples of %s since 00:00 UTC, not since the open of the '
+                                'session; the API has the same bars with anchor=clock.', width)),
+        ('COLUMN %I.volume', 'NULL where the minutes have different volume scopes: those volumes have no sum.'),
+        ('COLUMN %I.volume_scope', 'Of all minutes of the bar; mixed where they differ.')
+    LOOP
+        EXECUTE format('COMMENT ON ' || about || ' IS %L', view_name, words);
+    END LOOP;
+END
+$function$;
+
+-- A symbol that is renamed while candles_5m and candles_1h are made anew takes both with it: see the file beside this one.
+CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    built text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM pg_advisory_xact_lock(hashtext('market-data built'));
+        FOR built IN
+            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_name IN ('candles_5m', 'candles_1h', 'candles_5m_next', 'candles_1h_next')
+        LOOP
+            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
+        END LOOP;
+    END IF;
+END
+$function$;
+
 -- Volumes of different scopes have no sum: such a bar has no volume, and says `mixed`.
 DO $views$
 DECLARE
-    view_name text;
+    built text;
     width text;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
         IF EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
-                   WHERE view_name IN ('candles_5m', 'candles_1h')) THEN
+                   WHERE format('%I.%I', view_schema, view_name)::regclass = to_regclass('candles_5m')) THEN
             RETURN;  -- the file beside this one makes them anew
         END IF;
     END IF;
-    FOR view_name, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
+    FOR built, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
         EXECUTE format($view$
             CREATE OR REPLACE VIEW %I AS
             SELECT symbol,
@@ -509,8 +526,8 @@ BEGIN
             FROM candles_intraday
             WHERE interval = '1m'
             GROUP BY symbol, 2
-        $view$, view_name, width);
-        PERFORM candles_describe(view_name, width);
+        $view$, built, width);
+        PERFORM candles_describe(built, width);
     END LOOP;
 END
 $views$;
