@@ -66,12 +66,14 @@ def of_clock(grid: SessionGrid, due: Times, span: Span, step: int, *, only_sessi
 
     A piece begins with the bar in which its session opens, and ends where the next one begins.
     """
-    whole = Span(*(-(-at // step) * step for at in (span.start, span.end)))
-    opens = grid.opens // step * step
+    start, stop = (-(-at // step) * step for at in (span.start, span.end))
+    if start >= stop:
+        return None
+    whole, opens = Span(start, stop), grid.opens // step * step
     end = -(-grid.closes[-1:] // step) * step
     first = max(int(np.searchsorted(opens, whole.start, side="right")) - 1, 0)
     last = int(np.searchsorted(opens, whole.end))
-    if whole.start >= whole.end or first >= last:
+    if first >= last:
         return None
     these = slice(first, last)
     until = np.append(opens[1:], end)

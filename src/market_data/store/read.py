@@ -1,6 +1,6 @@
 """Reads the bars of one series, stored or built from minutes: a page at once, or any number in blocks."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -86,7 +86,7 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
     sessions: tuple[object, object] = (None, None)
     if question.hours in (Hours.REGULAR, Hours.EXTENDED):
         found = question.market.of(question.hours).sessions(span)
-        sessions = [moment(one.start) for one in found], [moment(one.end) for one in found]
+        sessions = _ends(found)
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
     query = table.reading("bars_stored")
@@ -98,17 +98,22 @@ def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | 
         return None
     columns = pieces.opens, pieces.closes, pieces.due, pieces.days, pieces.until
     opens, closes, due, days, until = ([moment(at) for at in column.tolist()] for column in columns)
-    as_of, length, sessions = question.as_of, question.length, pieces.within
+    as_of, length, within = question.as_of, question.length, pieces.within
     return (
-        Table.INTRADAY.reading("bars_built", within=_WITHIN if sessions is None else _WITHIN_SESSIONS),
+        Table.INTRADAY.reading("bars_built", within=_WITHIN if within is None else _WITHIN_SESSIONS),
         *(question.symbol, Interval.M1.value, as_of),
         *(moment(pieces.span.start), moment(pieces.span.end), question.limit),
         *(timedelta(seconds=length.seconds), opens, closes, due, days if length.stored else None),
         min(as_of, moment(now)) if as_of else moment(now),
         moment(pieces.span.end + AHEAD_SECONDS),
         until,
-        *([moment(at) for at in ends] for ends in zip(*sessions or (), strict=True)),
+        *(() if within is None else _ends(within)),
     )
+
+
+def _ends(sessions: Sequence[Span]) -> tuple[list[datetime], list[datetime]]:
+    """When sessions open, and when they close."""
+    return [moment(one.start) for one in sessions], [moment(one.end) for one in sessions]
 
 
 def _pieces(question: Question) -> Pieces | None:
