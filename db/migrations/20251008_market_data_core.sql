@@ -463,6 +463,113 @@ CREATE TABLE calendar_changes (
 );
 CREATE UNIQUE INDEX calendar_changes_day ON calendar_changes (calendar, day) WHERE revoked_at IS NULL;
 
+-- How far a series of minutes had been asked for at `known_at`, whoever was asked: what tells for `as_of` whether a
+-- built bar was final. A row is written where the newest minutes had no trade, and for the first answer of a day (UTC);
+-- else the newest final bar says the same.
+ALTER TABLE ingestion_cursor ADD COLUMN known_at timestamptz;   -- when it was written as it stands
+CREATE TABLE cursor_history (
+    symbol   text NOT NULL,
+    interval text NOT NULL,
+    known_at timestamptz NOT NULL,
+    through  timestamptz NOT NULL,
+    PRIMARY KEY (symbol, interval, known_at)
+);
+-- Writers of a series wait for each other, so its rows have one order, also where the clocks of two replicas differ.
+CREATE OR REPLACE FUNCTION cursor_remember() RETURNS trigger LANGUAGE plpgsql AS $function$
+DECLARE
+    last record;
+BEGIN
+    SELECT * INTO last FROM cursor_history
+    WHERE symbol = NEW.symbol AND interval = NEW.interval ORDER BY known_at DESC LIMIT 1;
+    IF last.through >= NEW.through THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO cursor_history AS known (symbol, interval, known_at, through)
+    VALUES (NEW.symbol, NEW.interval, greatest(coalesce(NEW.known_at, clock_timestamp()), last.known_at), NEW.through)
+    ON CONFLICT (symbol, interval, known_at) DO UPDATE SET through = EXCLUDED.through;
+    RETURN NULL;
+END
+$function$;
+
+INSERT INTO cursor_history (symbol, interval, known_at, through)
+SELECT symbol, interval, now(), max(through) FROM ingestion_cursor WHERE interval = '1m' GROUP BY symbol, interval;
+CREATE TRIGGER cursor_remember_new AFTER INSERT ON ingestion_cursor
+    FOR EACH ROW WHEN (NEW.interval = '1m') EXECUTE FUNCTION cursor_remember();
+CREATE TRIGGER cursor_remember_moved AFTER UPDATE OF through ON ingestion_cursor
+    FOR EACH ROW WHEN (NEW.interval = '1m' AND NEW.through > OLD.through
+                       AND (NEW.last_bar IS NULL OR NEW.through > NEW.last_bar + interval '1 minute'
+                            OR (NEW.through AT TIME ZONE 'UTC')::date > (OLD.through AT TIME ZONE 'UTC')::date))
+    EXECUTE FUNCTION cursor_remember();
+
+-- Says what candles_5m or candles_1h has, where psql and other tools show it: \d+ candles_1h.
+CREATE OR REPLACE FUNCTION candles_describe(view_name text, width text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    about text;
+    words text;
+BEGIN
+    FOR about, words IN VALUES
+        ('VIEW %I', format('Bars of %s of the clock, built from 1m bars whatever their status.', width)),
+        ('COLUMN %I.ts', format('When the bar opens: at multiples of %s since 00:00 UTC, not since the open of the '
+                                'session; the API has the same bars with anchor=clock.', width)),
+        ('COLUMN %I.volume', 'NULL where the minutes have different volume scopes: those volumes have no sum.'),
+        ('COLUMN %I.volume_scope', 'Of all minutes of the bar; mixed where they differ.')
+    LOOP
+        EXECUTE format('COMMENT ON ' || about || ' IS %L', view_name, words);
+    END LOOP;
+END
+$function$;
+
+-- A symbol that is renamed while candles_5m and candles_1h are made anew takes both with it: see the file beside this one.
+CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    built text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM pg_advisory_xact_lock(hashtext('market-data built'));
+        FOR built IN
+            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_name IN ('candles_5m', 'candles_1h', 'candles_5m_next', 'candles_1h_next')
+        LOOP
+            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
+        END LOOP;
+    END IF;
+END
+$function$;
+
+-- Volumes of different scopes have no sum: such a bar has no volume, and says `mixed`.
+DO $views$
+DECLARE
+    built text;
+    width text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        IF EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
+                   WHERE format('%I.%I', view_schema, view_name)::regclass = to_regclass('candles_5m')) THEN
+            RETURN;  -- the file beside this one makes them anew
+        END IF;
+    END IF;
+    FOR built, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
+        EXECUTE format($view$
+            CREATE OR REPLACE VIEW %I AS
+            SELECT symbol,
+                   date_bin(%L, ts, 'epoch'::timestamptz) AS ts,
+                   (array_agg(open ORDER BY ts))[1] AS open,
+                   max(high) AS high,
+                   min(low) AS low,
+                   (array_agg(close ORDER BY ts DESC))[1] AS close,
+                   CASE WHEN min(volume_scope) = max(volume_scope) THEN sum(volume ORDER BY ts) END AS volume,
+                   CASE WHEN min(volume_scope) = max(volume_scope) THEN min(volume_scope) ELSE 'mixed' END
+                   AS volume_scope
+            FROM candles_intraday
+            WHERE interval = '1m'
+            GROUP BY symbol, 2
+        $view$, built, width);
+        PERFORM candles_describe(built, width);
+    END LOOP;
+END
+$views$;
+
 INSERT INTO schema_version (part, version) VALUES ('core', '0.2.0');
 END
 $step$;

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -99,7 +99,7 @@ class Ingest:
         for batch in _writes(delivery, verdict, final_before, now):
             told = await self._with_volumes(delivery, batch)
             started = perf_counter()
-            change = await _patiently(partial(write.keep, self._database, told))
+            change = await _patiently(partial(self._keep, told))
             self._say(change.told, change, (perf_counter() - started) * 1000)
             try:
                 await self._publish(Series(change.told.symbol, delivery.interval), change)
@@ -113,6 +113,10 @@ class Ingest:
         if not delivery.reach.zero_is_unknown:
             return told
         return await _patiently(partial(volumes.kept, self._database, told))
+
+    async def _keep(self, told: Told) -> Change:
+        """Write; it is known from now on, not since it was asked for: until now nobody could read it."""
+        return await write.keep(self._database, replace(told, as_of=self._clock()))
 
     def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""

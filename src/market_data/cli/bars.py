@@ -16,6 +16,7 @@ from market_data.cli.files import whole
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format
+from market_data.market.anchor import Anchor
 from market_data.market.bar import KnownBar
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
@@ -46,6 +47,7 @@ class Wanted:
     limit: int | None
     as_of: str | None
     hours: Hours | None
+    anchor: Anchor = Anchor.SESSION
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -115,7 +117,7 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
     return reading(
-        Asked(wanted.start, end, None, wanted.as_of, wanted.hours),
+        Asked(wanted.start, end, None, wanted.as_of, wanted.hours, anchor=wanted.anchor),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,
@@ -168,6 +170,7 @@ def _number(value: float) -> str:
 def _print_table(bars: Sequence[KnownBar]) -> None:
     table = Table("time (UTC)", "open", "high", "low", "close", "volume", "status", "provider")
     for bar in bars:
-        numbers = (_number(value) for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
-        table.add_row(f"{bar.ts:%Y-%m-%d %H:%M}", *numbers, bar.status, bar.provider)
+        numbers = (_number(value) for value in (bar.open, bar.high, bar.low, bar.close))
+        volume = bar.volume_scope if bar.volume is None else _number(bar.volume)
+        table.add_row(f"{bar.ts:%Y-%m-%d %H:%M}", *numbers, volume, bar.status, bar.provider)
     data.print(table)

@@ -12,7 +12,7 @@ import typer
 from market_data import __version__
 from market_data.cli.calendar_commands import calendar
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyAnchor, AnyLength, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
@@ -198,6 +198,7 @@ def bars(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
     session: AnySession = None,
+    anchor: AnyAnchor = "session",
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -216,10 +217,11 @@ def bars(
     """
     from market_data.cli import bars as work
     from market_data.formats import Format
+    from market_data.market.anchor import Anchor
     from market_data.market.session import Hours
 
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, Anchor(anchor))
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

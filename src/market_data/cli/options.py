@@ -11,3 +11,7 @@ AnySession = Annotated[
     typer.Option(help="Bars of which hours; else all, and days as providers tell them."),
 ]
 OfDemo = Annotated[bool, typer.Option("--demo", help="The data of `market-data demo`, running or not.")]
+AnyAnchor = Annotated[
+    Literal["session", "clock"],
+    typer.Option(help="What built bars are counted from: their session's open, or 00:00 UTC as in SQL."),
+]

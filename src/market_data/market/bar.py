@@ -44,6 +44,10 @@ class VolumeScope(StrEnum):
     UNKNOWN = "unknown"
 
 
+MIXED = "mixed"
+"""The `volume_scope` of a bar built from minutes of different scopes; such a bar has no volume."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Bars of one series: six parallel columns of shape (n,), in the order in which they were given.
@@ -109,7 +113,8 @@ class Bars:
 class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     """A stored bar with all that is known of it: one shape in the API, on the stream and in the commands.
 
-    Of a bar built from others, `provider`, `adjustment` and `volume_scope` join theirs with `+`.
+    Of a bar built from others, `provider` and `adjustment` join theirs with `+`. Where their volume scopes
+    differ, `volume_scope` is MIXED and `volume` is None: volumes of different scopes have no sum.
     """
 
     ts: datetime
@@ -117,7 +122,7 @@ class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     low: float
     close: float
-    volume: float
+    volume: float | None
     provider: str
     as_of: datetime  # when we learned it as it stands here
     status: BarStatus

@@ -11,13 +11,14 @@ from litestar.params import SkipValidation
 from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.formats import Format, Heading
+from market_data.market.anchor import Anchor, check_anchor
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.question import AnchorAt, AsOf, End, Form, Limit, Next, Session, Start
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
@@ -35,6 +36,7 @@ class Asked:
     hours: Hours | None = None
     cursor: str | None = None
     form: Format | None = None
+    anchor: Anchor = Anchor.SESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,12 @@ def read_asked(
     session: Session = None,
     cursor: Next = None,
     form: Form = None,
+    anchor: AnchorAt = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+    counted = _one_of(Anchor, "anchor", anchor) or Anchor.SESSION
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -113,6 +117,13 @@ def check_session(length: Length, hours: Hours | None) -> None:
         )
 
 
+def _check_anchor(length: Length, anchor: Anchor) -> None:
+    try:
+        check_anchor(anchor, length)
+    except ValueError as error:
+        raise BadQuestion(f"anchor: {error}") from None
+
+
 def reading(
     asked: Asked,
     instrument: Instrument,
@@ -124,19 +135,25 @@ def reading(
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
-    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
+    _check_anchor(length, asked.anchor)
+    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of, asked.anchor)
     market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)
-        return Reading(
-            Question(instrument.symbol, length, span, market, asked.hours, as_of, adjustment=at.adjustment),
-            at.window,
-            sealed,
+        question = Question(
+            instrument.symbol, length, span, market, asked.hours, as_of, None, at.adjustment, asked.anchor
         )
+        return Reading(question, at.window, sealed)
     window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
+    if asked.start is None and asked.anchor is Anchor.CLOCK:
+        # the session begins within this bar
+        window = Span(window.start // length.seconds * length.seconds, window.end)
     span = window
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    return Reading(Question(instrument.symbol, length, span, market, asked.hours, as_of), window, sealed)
+    question = Question(
+        instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor
+    )
+    return Reading(question, window, sealed)

@@ -45,7 +45,7 @@ def read_cursor(text: str, question: Sequence[str | None]) -> Cursor:
         pass  # told below
     raise BadQuestion(
         "cursor: it was not given for this question: repeat the `next` of the page before as it is, with the "
-        "same symbol, interval, session, start, end and as_of"
+        "same symbol, interval, session, anchor, start, end and as_of"
     )
 
 

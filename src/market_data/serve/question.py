@@ -6,6 +6,7 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from market_data.formats import Format
+from market_data.market.anchor import Anchor
 from market_data.market.session import Hours
 from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
@@ -71,6 +72,15 @@ Session = Annotated[
         schema_extra={"enum": [one.value for one in Hours]},
         description="Bars of regular hours, of these with early and late trading, or all. Without it, all, "
         "and days as providers tell them; with it, days are built from minutes.",
+    ),
+]
+AnchorAt = Annotated[
+    str | None,
+    QueryParameter(
+        name="anchor",
+        schema_extra={"enum": [one.value for one in Anchor]},
+        description="What the opens of built bars are counted from: the open of each session (the default), or "
+        "the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
     ),
 ]
 Next = Annotated[

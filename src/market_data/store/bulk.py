@@ -73,6 +73,7 @@ async def write(connection: Connection, told: Told) -> Change:
             told.provider if told.mark else None,
             *told.moves,
             *late,
+            as_of,
         )
     order = np.flatnonzero(changed)[np.argsort(told.bars.ts[changed], kind="stable")]
     names = [STATUSES[one] for one in status[order].tolist()]

@@ -32,12 +32,13 @@ WITH head AS MATERIALIZED (
 ), moved AS (
     UPDATE series_heads AS known SET as_of = new.as_of FROM new WHERE known.symbol = $1 AND known.interval = $2
 ), advanced AS (
-    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
-    SELECT $1, $2, $8, $9, $10, $11 FROM new WHERE $8::text IS NOT NULL
+    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at, known_at)
+    SELECT $1, $2, $8, $9, $10, $11, as_of FROM new WHERE $8::text IS NOT NULL
     ON CONFLICT (symbol, interval, source) DO UPDATE
     SET through = greatest(known.through, EXCLUDED.through),
         last_bar = greatest(known.last_bar, EXCLUDED.last_bar),
-        asked_at = greatest(known.asked_at, EXCLUDED.asked_at)
+        asked_at = greatest(known.asked_at, EXCLUDED.asked_at),
+        known_at = EXCLUDED.known_at
 ), touched AS (
     INSERT INTO candles_touched (start_ts, end_ts)
     SELECT span.start_ts, span.end_ts

@@ -67,12 +67,13 @@ WITH head AS MATERIALIZED (
     FROM head
     WHERE known.symbol = $1 AND known.interval = $2 AND EXISTS (SELECT FROM bar)
 ), advanced AS (
-    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
-    SELECT $1, $2, $3, $14, $15, $16 FROM head WHERE fresh AND $14::timestamptz IS NOT NULL
+    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at, known_at)
+    SELECT $1, $2, $3, $14, $15, $16, as_of FROM head WHERE fresh AND $14::timestamptz IS NOT NULL
     ON CONFLICT (symbol, interval, source) DO UPDATE
     SET through = greatest(known.through, EXCLUDED.through),
         last_bar = greatest(known.last_bar, EXCLUDED.last_bar),
-        asked_at = greatest(known.asked_at, EXCLUDED.asked_at)
+        asked_at = greatest(known.asked_at, EXCLUDED.asked_at),
+        known_at = EXCLUDED.known_at
 )
 SELECT head.before, head.fresh, extract(epoch FROM bar.ts)::float8 AS ts, bar.status, bar.revision
 FROM head LEFT JOIN bar ON true

@@ -9,6 +9,7 @@ WITH universe AS (UPDATE symbol_universe SET symbol = $2, updated_at = now() WHE
      quarantined AS (UPDATE quarantined_bars SET symbol = $2 WHERE symbol = $1),
      quotes AS (UPDATE quotes_l1 SET symbol = $2 WHERE symbol = $1),
      cursors AS (UPDATE ingestion_cursor SET symbol = $2 WHERE symbol = $1),
+     asked AS (UPDATE cursor_history SET symbol = $2 WHERE symbol = $1),
      jobs AS (UPDATE backfill_jobs SET symbol = $2 WHERE symbol = $1),
      empty AS (UPDATE vacancies SET symbol = $2 WHERE symbol = $1),
      again AS (UPDATE rechecks SET symbol = $2 WHERE symbol = $1),
