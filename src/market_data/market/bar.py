@@ -44,12 +44,29 @@ class VolumeScope(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Split:
+    """One share becomes `ratio` shares when the session of `effective` (00:00 UTC of its date) opens."""
+
+    effective: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """All splits that a provider reports of a symbol whose sessions open within `span`."""
+
+    span: Span
+    found: tuple[Split, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Bars of one series: six parallel columns of shape (n,), in the order in which they were given.
 
     `ts` is the open of each bar in epoch seconds UTC; of a daily bar, 00:00 UTC of its session's date.
-    Prices are in the instrument's currency, volume in units of the instrument.
+    Prices are in the instrument's currency, volume in units of the instrument. `splits` is what the answer that
+    brought them states of splits; None: nothing. Some of the bars alone do not carry it on.
     """
 
     ts: Times
@@ -58,6 +75,7 @@ class Bars:
     low: Numbers
     close: Numbers
     volume: Numbers
+    splits: Splits | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns()}
