@@ -12,6 +12,7 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.route.router import Answered, Router
+from market_data.split_check import SplitCheck
 from market_data.witness import Witnesses
 
 CAPABILITIES = {one.interval: one for one in (Capability.BARS_1M, Capability.EOD) if one.interval is not None}
@@ -42,6 +43,7 @@ class Gather:
         self._clock = clock
         self._look = look
         self._witnesses = Witnesses(router, clock)
+        self._split_check = SplitCheck(router, ingest.database, clock)
 
     async def bars(
         self,
@@ -69,19 +71,21 @@ class Gather:
         assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
         if self._look is not None and not restates:
             await self._look(query, answered.provider, answered.reach.adjustment, answered.answer)
+        delivery = Delivery(
+            symbol=query.symbol,
+            interval=interval,
+            span=answered.span,
+            hours=hours_of(exchange, query.asset_type),
+            provider=answered.provider,
+            reach=answered.reach,
+            bars=answered.answer,
+            asked_at=answered.asked_at,
+            rows=rows or self.router.settings.live_batch_size,
+            restates=restates,
+        )
+        await self._split_check(query, delivery.sent, deadline)
         taken = await self._ingest(
-            Delivery(
-                symbol=query.symbol,
-                interval=interval,
-                span=answered.span,
-                hours=hours_of(exchange, query.asset_type),
-                provider=answered.provider,
-                reach=answered.reach,
-                bars=answered.answer,
-                asked_at=answered.asked_at,
-                rows=rows or self.router.settings.live_batch_size,
-                restates=restates,
-            ),
+            delivery,
             lambda spans: self._witnesses.ask(query, answered.provider, spans, deadline),
         )
         # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name

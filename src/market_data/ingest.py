@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from time import monotonic, perf_counter
 from typing import TypeVar
 
@@ -14,8 +15,10 @@ from market_data import believe
 from market_data.believe import Ask, Believer
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
-from market_data.market.bar import Bars, Mask, Times
+from market_data.level import Leveler, Sent, raw_reach
+from market_data.market.bar import Bars, Mask, Numbers, Times
 from market_data.market.interval import Interval
+from market_data.market.level import Level, Leveled
 from market_data.market.quality import Verdict, judge
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
@@ -54,6 +57,12 @@ class Delivery:
     rows: int = LIVE_ROWS  # written at once, at most
     restates: bool = False  # its values count before those of other providers too
 
+    @property
+    def sent(self) -> Sent:
+        """What of it says at which price level it is."""
+        series = self.symbol, self.interval, self.provider
+        return Sent(*series, self.reach, self.hours, self.bars, self.asked_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -71,11 +80,12 @@ class Ingest:
     def __init__(
         self, database: Database, publish: Publisher, tell: Tell, clock: Callable[[], float]
     ) -> None:
-        self._database = database
+        self.database = database
         self._publish = publish
         self._tell = tell
         self._clock = clock
         self._believe = Believer(database, tell)
+        self._level = Leveler(database)
 
     async def __call__(self, delivery: Delivery, ask: Ask | None = None) -> Ingested:
         """Take one delivery in; `ask` is asked what others tell where something in it is strange.
@@ -85,13 +95,15 @@ class Ingest:
         next, or repairs.
         """
         now = self._clock()
+        leveled = await _patiently(lambda: self._level(delivery.sent, now))
+        delivery = _at_level(delivery, leveled)
         believed = await _patiently(lambda: self._believe(_told(delivery, now), ask))
         verdict = believed.verdict
         final_before = min((_final_before(delivery), *believed.held[:1]))
         changed = 0
-        for told in _writes(delivery, verdict, final_before, now):
+        for told in _writes(delivery, verdict, final_before, now, leveled.level):
             started = perf_counter()
-            change = await _patiently(partial(write.keep, self._database, told))
+            change = await _patiently(partial(write.keep, self.database, told))
             self._say(delivery, told, change, (perf_counter() - started) * 1000)
             try:
                 await self._publish(Series(delivery.symbol, delivery.interval), change)
@@ -99,7 +111,7 @@ class Ingest:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
-        return Ingested(changed, len(verdict.rejected), len(believed.held), share)
+        return Ingested(changed, len(verdict.rejected), len(believed.held) + len(leveled.left_out), share)
 
     def _say(self, delivery: Delivery, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""
@@ -117,15 +129,18 @@ class Ingest:
         )
 
 
-def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float) -> Iterator[Told]:
+def _writes(
+    delivery: Delivery, verdict: Verdict, final_before: int, now: float, level: Level
+) -> Iterator[Told]:
     """The writes of a delivery, oldest bars first, each of at most `rows` bars.
 
     Each moves the cursor to where it ends: if the service stops between two, the rest is asked for again.
     """
     good, end = verdict.good, max(final_before, delivery.span.start)
     partial = _ends(delivery, good) + delivery.reach.delay > delivery.asked_at
-    for at in range(0, max(len(good), 1), delivery.rows):
-        these = slice(at, at + delivery.rows)
+    factors = level.factors(good.ts)
+    for these in _pieces(factors, delivery.rows):
+        at = these.start
         final = good.ts[these][~partial[these]]
         after = good.ts[these.stop :]
         yield Told(
@@ -144,7 +159,24 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
                 asked_at=delivery.asked_at,
             ),
             restates=delivery.restates,
+            asked_at=delivery.asked_at,
+            factor=float(factors[at]) if len(good) and factors[at] != 1 else None,
         )
+
+
+def _pieces(factors: Numbers, rows: int) -> Iterator[slice]:
+    """Where to cut bars into writes: each of at most `rows` bars that were converted by one factor."""
+    edges = [0, *(np.flatnonzero(np.diff(factors)) + 1).tolist(), len(factors)]
+    for start, end in pairwise(edges):
+        for at in range(start, max(end, start + 1), rows):
+            yield slice(at, min(at + rows, end))
+
+
+def _at_level(delivery: Delivery, leveled: Leveled) -> Delivery:
+    """The delivery with its bars at the level of their series."""
+    if delivery.interval is Interval.D1:
+        return delivery
+    return replace(delivery, bars=leveled.bars, reach=raw_reach(delivery.reach))
 
 
 async def _patiently(call: Callable[[], Awaitable[_T]]) -> _T:

@@ -1,7 +1,7 @@
 """Bars as columns, and what is known of where they came from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -75,7 +75,7 @@ class Bars:
     low: Numbers
     close: Numbers
     volume: Numbers
-    splits: Splits | None = None
+    splits: Splits | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns()}

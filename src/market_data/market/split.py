@@ -1,7 +1,7 @@
 """Splits, and what they do to prices: which bars of an answer are at the raw level, and which have to be converted."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -89,13 +89,9 @@ def to_raw(bars: Bars, factors: Numbers) -> Bars:
     changed = factors != 1
     if not changed.any():
         return bars
-    names = ("open", "high", "low", "close")
-    prices = {
-        name: np.where(changed, _rounded(price * factors), price)
-        for name, price in zip(names, bars.columns()[1:5], strict=True)
-    }
+    prices = (np.where(changed, _rounded(price * factors), price) for price in bars.columns()[1:5])
     volume = np.where(changed, _rounded(bars.volume / factors), bars.volume)
-    return replace(bars, **prices, volume=volume)
+    return Bars(bars.ts, *prices, volume, splits=bars.splits)
 
 
 def _rounded(numbers: Numbers) -> Numbers:

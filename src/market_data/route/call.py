@@ -195,4 +195,4 @@ def _wrong(quote: Quote, now: float) -> str:
 def _joined(parts: list[Bars]) -> Bars:
     columns = zip(*(part.columns() for part in parts), strict=True)
     splits = joined(part.splits for part in parts)
-    return Bars(*(np.concatenate(column) for column in columns), splits) if parts else Bars.none()
+    return Bars(*(np.concatenate(column) for column in columns), splits=splits) if parts else Bars.none()

@@ -39,6 +39,12 @@ class Table(Enum):
         table, key, same = self.value
         return sql(name, table=table, key=key, same=same, since=since)
 
+    def writing(self, name: str, **asked: str) -> str:
+        """The named query that writes bars; `asked`, `source` and `now` name its parameters for bars_asked.sql."""
+        table, key, same = self.value
+        newer = sql("bars_asked", **asked)
+        return sql(name, newer=newer, table=table, key=key, same=same)
+
     def reading(self, name: str, *, within: str = "") -> str:
         """The named query that reads bars; `within` is a further condition on them."""
         table, key, _ = self.value
