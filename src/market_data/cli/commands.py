@@ -11,7 +11,7 @@ import typer
 
 from market_data import __version__
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyLength, AnyLevel, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
@@ -195,6 +195,7 @@ def bars(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
     session: AnySession = None,
+    adjustment: AnyLevel = None,
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -213,10 +214,12 @@ def bars(
     """
     from market_data.cli import bars as work
     from market_data.formats import Format
+    from market_data.market.bar import Adjustment
     from market_data.market.session import Hours
 
+    level = Adjustment(adjustment) if adjustment else None
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, level)
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

@@ -89,9 +89,9 @@ def to_raw(bars: Bars, factors: Numbers) -> Bars:
     changed = factors != 1
     if not changed.any():
         return bars
-    prices = (np.where(changed, _rounded(price * factors), price) for price in bars.columns()[1:5])
-    volume = np.where(changed, _rounded(bars.volume / factors), bars.volume)
-    return Bars(bars.ts, *prices, volume, splits=bars.splits)
+    columns = [np.where(changed, _rounded(price * factors), price) for price in bars.columns()[1:5]]
+    columns.append(np.where(changed, _rounded(bars.volume / factors), bars.volume))
+    return Bars(bars.ts, *columns, splits=bars.splits)
 
 
 def _rounded(numbers: Numbers) -> Numbers:

@@ -11,13 +11,14 @@ from litestar.params import SkipValidation
 from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.formats import Format, Heading
+from market_data.market.bar import Adjustment
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.question import AsOf, End, Form, Level, Limit, Next, Session, Start
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
@@ -35,6 +36,7 @@ class Asked:
     hours: Hours | None = None
     cursor: str | None = None
     form: Format | None = None
+    adjustment: Adjustment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Reading:
     question: Question
     window: Span
     sealed: tuple[str | None, ...]  # what a cursor continues
+    missing_days: int = 0  # of the window, those stored at other levels only
 
     @property
     def heading(self) -> Heading:
@@ -53,6 +56,8 @@ class Reading:
             str(self.question.length),
             moment(self.window.start),
             moment(self.window.end),
+            self.question.adjustment or Adjustment.RAW.value,
+            self.missing_days,
         )
 
     def page(self, limit: int) -> Question:
@@ -64,8 +69,7 @@ class Reading:
         if len(bars) <= limit:
             return None
         (bar,) = bars.take(slice(limit, limit + 1)).rows()
-        adjustment = "" if self.question.built else bar.adjustment
-        return Cursor(self.window, int(bar.ts.timestamp()), adjustment).written(self.sealed)
+        return Cursor(self.window, int(bar.ts.timestamp()), self.question.adjustment).written(self.sealed)
 
 
 def read_asked(
@@ -77,10 +81,12 @@ def read_asked(
     session: Session = None,
     cursor: Next = None,
     form: Form = None,
+    adjustment: Level = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+    level = _one_of(Adjustment, "adjustment", adjustment)
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, level)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -124,7 +130,15 @@ def reading(
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
-    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
+    sealed = (
+        instrument.symbol,
+        str(length),
+        asked.hours,
+        asked.start,
+        asked.end,
+        asked.as_of,
+        asked.adjustment,
+    )
     market = hours_of(instrument.exchange, instrument.asset_type)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)

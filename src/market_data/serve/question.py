@@ -6,6 +6,7 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from market_data.formats import Format
+from market_data.market.bar import Adjustment
 from market_data.market.session import Hours
 from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
@@ -87,6 +88,15 @@ Form = Annotated[
         name="format",
         description="Format of the answer; without it, what Accept asks for.",
         schema_extra={"enum": [one.value for one in Format]},
+    ),
+]
+Level = Annotated[
+    str | None,
+    QueryParameter(
+        name="adjustment",
+        description="The price level of all bars. Without it, of days the one that holds the most of them, `split` "
+        "before others; minutes, and what is built of them, are raw.",
+        schema_extra={"enum": [one.value for one in Adjustment]},
     ),
 ]
 AsOf = Annotated[

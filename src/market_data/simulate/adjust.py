@@ -37,7 +37,9 @@ def split_events(listing: Listing, begin: int, end: int, now: float) -> list[tup
     """The splits that have taken effect, each with when its session opens, within [begin, end]."""
     hours, today = listing.hours, session_day(listing.hours, now)
     opens = dict(zip(hours.regular.days.tolist(), hours.regular.opens.tolist(), strict=True))
-    stamped = [(opens.get(one.effective, one.effective), one) for one in listing.splits if one.effective <= today]
+    stamped = [
+        (opens.get(one.effective, one.effective), one) for one in listing.splits if one.effective <= today
+    ]
     return [(at, one) for at, one in stamped if begin <= at <= end]
 
 

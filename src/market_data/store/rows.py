@@ -27,7 +27,9 @@ def stream(*packed: bytes) -> memoryview:
     return memoryview(b"".join((SIGNATURE, *packed, END)))
 
 
-def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | int | float | datetime | None, ...]) -> bytes:
+def packed(
+    series: tuple[str, str], bars: Bars, origin: tuple[str | int | float | datetime | None, ...]
+) -> bytes:
     """Rows of `bars` without signature and end: COLUMNS, then the fields of `origin`, alike for all."""
     fields = [*series, *(bytes(8) for _ in bars.columns()), *origin]
     pieces = [struct.pack(">h", len(fields)), *(_field(one) for one in fields)]

@@ -53,6 +53,4 @@ async def release(database: Database, symbol: str, interval: Interval, provider:
     """Bars of a provider whose level is known now are no longer quarantined for want of it."""
     if len(bars):
         at = [moment(ts) for ts in bars.ts.tolist()]
-        await database.fetch(
-            sql("splits_release"), symbol, interval.value, provider, at, min(at), max(at)
-        )
+        await database.fetch(sql("splits_release"), symbol, interval.value, provider, at, min(at), max(at))
