@@ -13,6 +13,7 @@ from market_data import __version__
 from market_data.cli.copy_commands import copies
 from market_data.cli.options import AnyLength, AnyLevel, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
+from market_data.cli.repair_commands import repair
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
@@ -33,6 +34,7 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
 )
 app.add_typer(universe, name="universe")
 app.add_typer(copies)
+app.add_typer(repair, name="repair")
 
 backfill = typer.Typer(
     no_args_is_help=True,

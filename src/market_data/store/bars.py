@@ -35,6 +35,11 @@ class Table(Enum):
         """Since when its newest bars are looked for, one after another; that of days has no chunks."""
         return (RECENT, EVER) if self is Table.INTRADAY else (EVER,)
 
+    @property
+    def level(self) -> str:
+        """A condition on minutes of 0.1.0 that are labelled `split`: those before a known split are not raw."""
+        return sql("bars_at_level") if self is Table.INTRADAY else ""
+
     def sql(self, name: str, since: str = EVER) -> str:
         """The named query on this table; `since` is EVER or RECENT."""
         table, key, same = self.value
@@ -51,7 +56,7 @@ class Table(Enum):
         table, key, _ = self.value
         order = key.removeprefix("symbol, interval, ")
         sorted_ = "" if within else f"ORDER BY {order}"
-        return sql(name, known=sql("bars_as_known"), table=table, order=order, sorted=sorted_, within=within)
+        return sql(name, known=sql("bars_as_known", level=self.level), table=table, order=order, sorted=sorted_, within=within)
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:

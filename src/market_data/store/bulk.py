@@ -87,7 +87,7 @@ async def _lock(connection: Connection, told: Told) -> _Known:
     source = None if told.restates else told.provider
     while True:  # at most three times: it has no head yet, it was locked by another, it is ours
         row = await connection.fetchrow(
-            Table.of(told.interval).writing("bars_known", asked="$14", source="$8", now="$7"),
+            Table.of(told.interval).writing("bars_known", asked="$14", source="$15", now="$7"),
             told.symbol,
             told.interval.value,
             moment(first),
@@ -99,6 +99,7 @@ async def _lock(connection: Connection, told: Told) -> _Known:
             *told.moves,
             *touched.spans(told.late()),
             told.asked,
+            told.provider,
         )
         if row is None:
             await heads.add(connection, told.symbol, told.interval.value)

@@ -2,7 +2,7 @@
 -- sees of the bars is out of date), and what is known of the bars that open in [$3, $4], oldest first. Each column is
 -- one array in binary form: thousands of bars are read as fast as they are sent. `standing` says what may replace a
 -- bar: 0 anything newer (it is partial), 1 other values with the adjustment $5 from the provider $6 (NULL: any) in
--- the newest answer, asked for at $14, 2 nothing.
+-- the newest answer, that of $15 asked for at $14, 2 nothing.
 -- Where nothing is known all that was told at $7 is new, and what follows from it is done on the same way to the server:
 -- the series changes at `as_of` (else NULL), its cursor at the source $8 moves (NULL: it does not), and the spans of late
 -- bars are noted, as series_move.sql does. `chunks` says how many the table has on TimescaleDB, else it is 0.

@@ -9,6 +9,8 @@ WITH universe AS (UPDATE symbol_universe SET symbol = $2, updated_at = now() WHE
      cursors AS (UPDATE ingestion_cursor SET symbol = $2 WHERE symbol = $1),
      jobs AS (UPDATE backfill_jobs SET symbol = $2 WHERE symbol = $1),
      empty AS (UPDATE vacancies SET symbol = $2 WHERE symbol = $1),
+     splits AS (UPDATE known_splits SET symbol = $2 WHERE symbol = $1),
+     checks AS (UPDATE split_checks SET symbol = $2 WHERE symbol = $1),
      before AS (UPDATE symbol_renames SET symbol = $2 WHERE symbol = $1)
 INSERT INTO symbol_renames (former, symbol) VALUES ($1, $2)
 ON CONFLICT (former) DO UPDATE SET symbol = EXCLUDED.symbol, renamed = now()
