@@ -83,6 +83,9 @@ class Leveler:
                 evidence=found.why,
                 now=now,
             )
+        if found.denied:  # it is asked for its splits again with the next answer
+            await splits.forget(self._database, sent.symbol, sent.provider)
+            self._noted.clear()
         await splits.release(self._database, *series, found.bars)
 
     async def _note(self, sent: Sent, stated: Checked | None, now: float) -> None:

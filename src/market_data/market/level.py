@@ -36,12 +36,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Leveled:
-    """Bars of an answer at the raw level; those whose level is not known are left out, as they were sent."""
+    """Bars of an answer at the raw level.
+
+    Those whose level is not known are left out, as they were sent; but where one is stored, that is kept.
+    """
 
     bars: Bars
     left_out: Bars
     level: Level
     why: str = ""
+    denied: bool = False  # what is stored says that a split is missing from what is known
 
 
 def level_of(hours: MarketHours, asked_at: float, known: Checked | None) -> Level:
@@ -60,6 +64,8 @@ def leveled(bars: Bars, level: Level, known: Checked | None, stored: Bars) -> Le
     factors = level.factors(bars.ts)
     raw, unknown = to_raw(bars, factors), unsure(bars, level, known)
     why = "splits since then are not known" if unknown.any() else ""
+    met: Mask = np.zeros(len(bars), np.bool_)
+    contrary = set[int]()
     if len(stored):
         raw, place, met = _as_stored(raw, factors, stored)
         agreeing, contrary = _compared(days, raw.close / stored.close[place], met)
@@ -72,7 +78,7 @@ def leveled(bars: Bars, level: Level, known: Checked | None, stored: Bars) -> Le
         if first is not None:
             unknown = unknown & ~(days >= first)
         unknown = unknown | np.isin(days, sorted(contrary))
-    return Leveled(raw.take(~unknown), bars.take(unknown), level, why)
+    return Leveled(raw.take(~unknown), bars.take(unknown & ~met), level, why, bool(contrary))
 
 
 def _as_stored(raw: Bars, factors: Numbers, stored: Bars) -> tuple[Bars, Times, Mask]:

@@ -33,6 +33,11 @@ async def known(database: Database, symbol: str, provider: str) -> Checked | Non
     return Checked(rows[0]["since"], rows[0]["through"], splits)
 
 
+async def forget(database: Database, symbol: str, provider: str) -> None:
+    """It is not known any more for which time a provider has reported all splits; those it has reported stay."""
+    await database.fetch(sql("splits_forget"), symbol, provider)
+
+
 async def quarantine(
     database: Database,
     series: tuple[str, Interval, str],

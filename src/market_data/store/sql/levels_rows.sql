@@ -1,7 +1,7 @@
 -- Part of other queries: the minutes of a series ($1, $2) of the provider $3 that open in [$4, $5), are labelled `split` and were
 -- learned before $6, each with what its prices have to be multiplied by: those that open in [$7, $8) and were learned in
 -- [$9, $10) by $11, all others by nothing. `before` is the value at the raw level that a split "corrected", if there is one.
-SELECT known.*, coalesce(by.ratio, 1) AS ratio, before.was
+SELECT known.*, coalesce(by.ratio, 1) AS ratio, before.was, (before.was).ts IS NOT NULL AS was_raw
 FROM candles_intraday AS known
 LEFT JOIN unnest($7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::float8[])
      AS by (opens, until, learned, superseded, ratio)
