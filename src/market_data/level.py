@@ -1,6 +1,7 @@
-"""Brings an adjusting provider's minutes to the raw level, before they are judged: a minute series has one level.
+"""Converts an adjusting provider's minutes to the raw level before they are judged.
 
-What has no known level is kept in `quarantined_bars` until the splits after it are known and it is asked for again.
+Bars without a known level are kept in `quarantined_bars` until the splits after them are known and they
+are asked for again.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ MOST_NOTED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Bars of a series as a provider sent them, when they were asked for, and what it says of their prices."""
+    """Bars of a series as a provider sent them, when they were asked for, and its statements about prices."""
 
     symbol: str
     interval: Interval
@@ -47,7 +48,7 @@ class Leveler:
         self._noted: set[tuple[str, str, Checked]] = set()
 
     async def __call__(self, sent: Sent, now: float) -> Leveled:
-        """The bars at the level of their series: minutes raw, days as they were sent. Raises StoreUnavailable."""
+        """The bars at the level of their series: minutes raw, days as sent. Raises StoreUnavailable."""
         as_sent = Leveled(sent.bars, Bars.none(), Level(sent.hours, 0))
         stated = sent.checked
         if sent.interval is Interval.D1:

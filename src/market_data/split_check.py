@@ -1,7 +1,7 @@
-"""Asks an adjusting provider for its splits where its minutes cannot be placed without them: one call a day and symbol.
+"""Asks an adjusting provider for its splits where its older minutes need them: one call per symbol and day.
 
-The chart of the minutes states the splits of its own window alone. Of older minutes it has to be known whether one lies
-between them and now: the days of the same provider say so, from the oldest bar in question to today.
+The chart of minutes states the splits of its own window alone. Whether one lies between older minutes and now,
+the daily bars of the same provider say, from the oldest bar in question to today.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from market_data.store import splits
 from market_data.store.connect import Database
 
 SPLITS_SECONDS = 30.0
-"""How long the question may take, budgets included; then the bars wait in quarantine to be asked for again."""
+"""How long the question may take, budgets included; after that the bars wait in quarantine."""
 
 
 class SplitCheck:

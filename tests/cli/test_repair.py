@@ -16,13 +16,17 @@ from .conftest import Run
 pytestmark = pytest.mark.anyio
 
 INSERT = """
-    INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status, revision,
-                         adjustment, volume_scope {more})
-    SELECT 'SPL', '1m', $1::timestamptz + number * interval '1 minute', $2::float8, $2::float8 + 1, $2::float8 - 1, $2::float8, $3, 'yahoo', $4, $5, $6,
-           'split', 'unknown' {value}
+    INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
+                         revision, adjustment, volume_scope {more})
+    SELECT 'SPL', '1m',
+           $1::timestamptz + number * interval '1 minute', $2::float8, $2::float8 + 1, $2::float8 - 1, $2::float8,
+           $3, 'yahoo', $4, $5, $6, 'split', 'unknown' {value}
     FROM generate_series(0, 4) AS number
 """
-ROWS = "SELECT close, volume, adjustment, factor, status, revision, count(*) AS n FROM candles_intraday GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY min(ts)"
+ROWS = """
+    SELECT close, volume, adjustment, factor, status, revision, count(*) AS n
+    FROM candles_intraday GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY min(ts)
+"""
 SPLIT = Split(epoch(datetime(2024, 6, 10, tzinfo=UTC)), 10.0)
 
 

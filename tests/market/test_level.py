@@ -1,4 +1,4 @@
-"""At which level an adjusting provider's minutes are: raw, converted by the splits after them, or not known."""
+"""At which level an adjusting provider's minutes are: raw, converted by later splits, or not known."""
 
 from datetime import UTC, datetime
 
@@ -75,7 +75,7 @@ def test_knowledge_of_yesterday_says_nothing_of_today() -> None:
 
 
 def test_what_is_stored_denies_that_there_was_no_split() -> None:
-    """The provider reports none, yet its minutes are not those that are stored: one is missing from its report."""
+    """The provider reports none, yet its minutes are not those that are stored."""
     found = level(minutes(FRIDAY, 121.0) + minutes(MONDAY, 120.0), NO_SPLIT, minutes(FRIDAY, 1210.0, 5))
     assert found.bars.ts.tolist() == [MONDAY + 60 * i for i in range(10)]
     assert found.left_out.ts.tolist() == [FRIDAY + 60 * i for i in range(5, 10)], "the others are stored"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from market_data.calendar import hours_of
@@ -17,6 +18,7 @@ from market_data.market.bar import Adjustment, Bars, Row, VolumeScope
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+from market_data.market.split import to_raw
 from market_data.provider import Reach
 from market_data.providers import discover
 from market_data.publish import Publisher
@@ -98,7 +100,8 @@ async def minutes_of(served: Served, day: str) -> list[tuple[Any, ...]]:
     """The kinds of minutes of a day: close, volume, adjustment, factor, revision, and how many there are."""
     rows = await served.parts.database.fetch(
         "SELECT close, volume, adjustment, factor, revision, count(*) AS n FROM candles_intraday"
-        f" WHERE (ts AT TIME ZONE 'UTC')::date = '{day}' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 4"
+        " WHERE (ts AT TIME ZONE 'UTC')::date = $1::text::date GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 4",
+        day,
     )
     return [tuple(row) for row in rows]
 
@@ -173,10 +176,8 @@ async def test_what_has_no_known_level_is_quarantined_until_the_split_is_known(
     served = await of_yahoo(serving, tmp_path)
     await sweep(served, f"{THURSDAY}T20:30:00Z")
     await sweep(served, f"{FRIDAY}T20:30:00Z")
-    silent = [
-        *((ts, *(one / 10 for one in prices), volume * 10) for ts, *prices, volume in TRADED[:780]),
-        *TRADED[780:],
-    ]
+    adjusted = Bars.of(TRADED[:780])
+    silent = [*to_raw(adjusted, np.full(len(adjusted), 0.1)).rows(), *TRADED[780:]]
     tape = RecordedTape(
         {"SPL": recorded(tmp_path / "silent.csv", silent, split="2000-01-03")}, ZoneInfo("UTC")
     )

@@ -78,6 +78,7 @@ def _read(tape: Rack, provider: str, now: int) -> Bars:
     reply = played.render(ask)
     answer = real.parse(query, Response(reply.status, {}, json.dumps(reply.body).encode()))
     assert isinstance(answer, Bars)
+    assert answer.splits is not None
     return answer
 
 
@@ -86,6 +87,7 @@ def test_yahoo_reports_the_split_and_the_window_in_which_there_is_no_other(tape:
     bars = _read(tape, "yahoo", now)
     assert bars.close.tolist() == [120.0, 121.0, 120.0, 122.0]
     splits = bars.splits
+    assert splits is not None
     assert splits.found == (Split(at("2024-06-10"), 10.0),)
     assert splits.span.start <= at("2024-06-01")
     assert splits.span.end > now, "today's session is within it"
@@ -94,6 +96,7 @@ def test_yahoo_reports_the_split_and_the_window_in_which_there_is_no_other(tape:
 def test_before_it_takes_effect_nobody_reports_it(tape: Rack) -> None:
     bars = _read(tape, "yahoo", at("2024-06-07T21:00"))
     assert bars.close.tolist() == [1200.0, 1210.0]
+    assert bars.splits is not None
     assert bars.splits.found == ()
 
 

@@ -1,4 +1,4 @@
-"""A final bar is corrected by the newest answer of its provider, whenever that arrives: an older one says nothing."""
+"""A final bar is corrected by the newest answer of its provider, whenever that arrives."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ async def _written(database: Database, way: object, *answers: Told) -> tuple[flo
             await way(connection, one)  # type: ignore[operator]
     row_ = await database.fetch_one("SELECT close, status, revision FROM candles_intraday")
     assert row_ is not None
-    return tuple(row_)  # type: ignore[return-value]
+    return tuple(row_)
 
 
 @WAYS

@@ -1,4 +1,4 @@
-"""The work of market-data repair levels: minutes of 0.1.0 that are labelled `split` become one raw series again."""
+"""The work of market-data repair levels: minutes that 0.1.0 labelled `split` become one raw series again."""
 
 import time
 
@@ -42,7 +42,7 @@ def run(*, symbol: str | None, dry_run: bool, demo: bool, as_json: bool) -> None
             table.add_row(*(str(line[name]) for name in _COLUMNS))
         data.print(table)
         if any(line["unknown"] for line in lines):
-            say("unknown: the splits after these minutes are not known yet; run it again when the backfills are done")
+            say("unknown: splits after these minutes are not known yet; run it again after the backfills")
 
 
 async def _members(database: Database, symbol: str | None) -> list[Instrument]:
@@ -67,9 +67,7 @@ async def _repaired(database: Database, one: Instrument, *, dry_run: bool) -> li
         known = await splits.known(database, one.symbol, labelled.provider)
         done = levels.Repaired()
         if known is not None:
-            done = await levels.repair(
-                database, one.symbol, labelled, known, hours, now=now, dry_run=dry_run
-            )
+            done = await levels.repair(database, one.symbol, labelled, known, hours, now=now, dry_run=dry_run)
         unknown, queued = labelled.bars - done.bars, 0
         if unknown and not dry_run and not levels.reaches(known, labelled, hours):
             queued = await _ask(database, one, labelled, int(now))

@@ -8,7 +8,7 @@ from market_data.cli.options import AsJson, OfDemo
 
 repair = typer.Typer(
     no_args_is_help=True,
-    help="Put right what an earlier version has stored wrongly. Nothing is lost: old values stay as revisions.",
+    help="Correct what an earlier version stored wrongly. Old values stay as revisions.",
 )
 
 
@@ -24,8 +24,8 @@ def levels(
 
     Minutes without a split after them are raw already: only their label changes. Those that a split
     "corrected" get back the value before it, others are converted by its ratio. Where splits are not known,
-    the days of the provider are queued, which state them: run the command again afterwards. It may run while the
-    service does.
+    the days of the provider are queued, which state them: run the command again afterwards. It may run while
+    the service does.
     """
     from market_data.cli import repair as work
 

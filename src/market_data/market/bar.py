@@ -65,8 +65,8 @@ class Bars:
     """Bars of one series: six parallel columns of shape (n,), in the order in which they were given.
 
     `ts` is the open of each bar in epoch seconds UTC; of a daily bar, 00:00 UTC of its session's date.
-    Prices are in the instrument's currency, volume in units of the instrument. `splits` is what the answer that
-    brought them states of splits; None: nothing. Some of the bars alone do not carry it on.
+    Prices are in the instrument's currency, volume in units of the instrument. `splits` is what the answer
+    that brought them states of splits; None: nothing. A selection of the bars does not carry it on.
     """
 
     ts: Times

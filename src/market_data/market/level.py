@@ -1,7 +1,7 @@
 """Decides at which price level an adjusting provider's minutes are; pure.
 
-What is known of splits says it. What is stored at the raw level has the last word: where a provider's bars, converted,
-are not those that are stored, a split is missing from what is known, or is not in its prices yet.
+Known splits say it. What is stored at the raw level has the last word: where a provider's bars, converted, are
+not those that are stored, a split is missing from what is known, or is not in its prices yet.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from market_data.market.session import MarketHours
 from market_data.market.split import Checked, covered, effects, session_day, session_days, to_raw
 
 LEAST_BARS = 3
-"""Bars of a session that are stored too and say at which level it is; fewer, and those beside them are looked at."""
+"""Bars of a session that are stored too and say at which level it is; with fewer, those beside them do."""
 FAR = 0.02
-"""Share by which the median of a session may differ from what is stored: venues differ by less, splits by more."""
+"""Share by which the median of a session may differ from what is stored: venues differ by less."""
 ALIKE = 1e-5
-"""Share by which a converted price may miss the stored one and mean the same: adjusted prices have few digits."""
+"""Share by which a converted price may differ from the stored one and mean the same: for lost digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def unsure(bars: Bars, level: Level, known: Checked | None) -> Mask:
 
 
 def leveled(bars: Bars, level: Level, known: Checked | None, stored: Bars) -> Leveled:
-    """An answer's bars at the raw level; `stored` is what is stored at it of sessions before today's, in order."""
+    """An answer's bars at the raw level; `stored` is what is stored at it of earlier sessions, in order."""
     days = session_days(level.hours, bars.ts)
     factors = level.factors(bars.ts)
     raw, unknown = to_raw(bars, factors), unsure(bars, level, known)
@@ -82,7 +82,7 @@ def leveled(bars: Bars, level: Level, known: Checked | None, stored: Bars) -> Le
 
 
 def _as_stored(raw: Bars, factors: Numbers, stored: Bars) -> tuple[Bars, Times, Mask]:
-    """The bars, where converting has cost digits as they are stored; their places there, and whether they are."""
+    """The bars, as stored where converting has cost digits; their places there, and whether they are."""
     place = np.minimum(np.searchsorted(stored.ts, raw.ts), len(stored) - 1)
     met: Mask = np.asarray(stored.ts[place] == raw.ts)
     same = met & (factors != 1)
@@ -101,7 +101,7 @@ def _of_day(stored: Bars, day: int, level: Level) -> Bars:
 
 
 def _steps(bars: Bars, stored: Bars) -> bool:
-    """Whether bars of a session are a split away from the stored ones on either side of them, where there are any."""
+    """Whether bars of a session are a split away from the stored ones on either side of them."""
     first, last = int(np.argmin(bars.ts)), int(np.argmax(bars.ts))
     before = stored.close[stored.ts < bars.ts[first]][-1:] / bars.close[first]
     after = stored.close[stored.ts > bars.ts[last]][:1] / bars.close[last]

@@ -1,4 +1,4 @@
-"""Splits, and what they do to prices: which bars of an answer are at the raw level, and which have to be converted."""
+"""Splits, and what they do to prices: which bars are at the raw level, and which have to be converted."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

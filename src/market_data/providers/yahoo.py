@@ -83,7 +83,7 @@ _DAY = Interval.D1.seconds
 _EARLIEST_OPEN = _DAY // 2
 """Seconds before 00:00 UTC of its date at which a session may open: Sydney's does so at 23:00."""
 _NEWEST = {Capability.BARS_1M: 3600, Capability.EOD: _DAY}
-"""Seconds: a question that ends so near to now asks for a day beyond it, so that its splits include today's."""
+"""Seconds: a question that ends so near to now asks for a day beyond it, to include today's splits."""
 _SPELLED = {Capability.BARS_1M: "1m", Capability.EOD: "1d"}
 _EXCHANGE_MARKS = "FLTV"
 """One-letter endings that name an exchange (Frankfurt, London, Tokyo, TSX Venture), not a class of shares."""

@@ -1,4 +1,4 @@
-"""At which price level an answer is: one for all of its bars, the one that is asked for or the one that is held."""
+"""The price level of an answer: one for all of its bars, as asked for or as held."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def _is_raw(question: Question, wanted: Adjustment | None) -> bool:
         return False
     if wanted not in {None, Adjustment.RAW}:
         raise BadQuestion(
-            f"adjustment: 1m bars, and those built from them, are raw: {wanted} is for daily bars as providers "
-            "report them (/history without session)"
+            f"adjustment: 1m bars, and those built from them, are raw: {wanted} is for daily bars as "
+            "providers report them (/history without session)"
         )
     return True

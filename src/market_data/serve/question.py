@@ -94,7 +94,7 @@ Level = Annotated[
     str | None,
     QueryParameter(
         name="adjustment",
-        description="The price level of all bars. Without it, of days the one that holds the most of them, `split` "
+        description="The price level of all bars. Without it, of days the one that holds the most, `split` "
         "before others; minutes, and what is built of them, are raw.",
         schema_extra={"enum": [one.value for one in Adjustment]},
     ),

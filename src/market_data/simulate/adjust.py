@@ -1,4 +1,4 @@
-"""A tape at the split-adjusted level, as some providers send it: what was traded before a split is divided by it."""
+"""A tape at the split-adjusted level, as some providers send it: prices before a split are divided by it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from market_data.simulate.tape import Listing, Tape, canonical
 
 @dataclass(frozen=True, slots=True)
 class AdjustedTape:
-    """`tape` with its prices divided, and its volumes multiplied, by the splits that lie between a bar and now."""
+    """`tape` with its prices divided, and its volumes multiplied, by the splits between a bar and now."""
 
     tape: Tape
 

@@ -38,7 +38,7 @@ def read_csv(path: Path, zone: ZoneInfo) -> CsvBars:
 
     The header names the columns in any order and case: Date, Datetime, Timestamp or ts; Open, High, Low,
     Close; Volume, which may be missing or empty (0); Stock Splits, the ratio of a split in the first row that
-    trades after it, else 0 or empty; others are passed over. Prices are as they were traded. Times are ISO 8601,
+    trades after it, else 0 or empty; others are passed over. Prices are as traded. Times are ISO 8601,
     `11/5/2019 9:30` or epoch seconds; those without an offset are times of `zone`. Raises BadConfig naming
     file, line and reason.
     """

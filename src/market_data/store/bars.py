@@ -37,7 +37,7 @@ class Table(Enum):
 
     @property
     def level(self) -> str:
-        """A condition on minutes of 0.1.0 that are labelled `split`: those before a known split are not raw."""
+        """A condition on minutes that 0.1.0 labelled `split`: those before a known split are not raw."""
         return sql("bars_at_level") if self is Table.INTRADAY else ""
 
     def sql(self, name: str, since: str = EVER) -> str:
@@ -46,7 +46,7 @@ class Table(Enum):
         return sql(name, table=table, key=key, same=same, since=since)
 
     def writing(self, name: str, **asked: str) -> str:
-        """The named query that writes bars; `asked`, `source` and `now` name its parameters for bars_asked.sql."""
+        """The named query that writes bars; `asked` names its parameters for bars_asked.sql."""
         table, key, same = self.value
         newer = sql("bars_asked", **asked)
         return sql(name, newer=newer, table=table, key=key, same=same)
@@ -56,7 +56,14 @@ class Table(Enum):
         table, key, _ = self.value
         order = key.removeprefix("symbol, interval, ")
         sorted_ = "" if within else f"ORDER BY {order}"
-        return sql(name, known=sql("bars_as_known", level=self.level), table=table, order=order, sorted=sorted_, within=within)
+        return sql(
+            name,
+            known=sql("bars_as_known", level=self.level),
+            table=table,
+            order=order,
+            sorted=sorted_,
+            within=within,
+        )
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:

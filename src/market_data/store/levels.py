@@ -19,7 +19,7 @@ CHUNK_SECONDS = 31 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """The minutes of one provider that are not labelled raw, and when the last of them was learned (epoch seconds)."""
+    """The minutes of one provider that are not labelled raw; `learned` (epoch s) is of the last of them."""
 
     provider: str
     bars: int
@@ -49,7 +49,7 @@ class Repaired:
 
 
 class _Factors(NamedTuple):
-    """Minutes that open in [opens, until) and were learned in [learned, superseded) have to be multiplied by ratio."""
+    """Minutes that open in [opens, until), learned in [learned, superseded), are multiplied by ratio."""
 
     opens: list[datetime]
     until: list[datetime]
@@ -63,7 +63,10 @@ async def found(database: Database, symbol: str) -> list[Labelled]:
     rows = await database.fetch(sql("levels_found"), symbol, Interval.M1.value)
     return [
         Labelled(
-            row["provider"], row["bars"], Span(row["first"], row["last"] + Interval.M1.seconds), row["learned"]
+            row["provider"],
+            row["bars"],
+            Span(row["first"], row["last"] + Interval.M1.seconds),
+            row["learned"],
         )
         for row in rows
     ]
@@ -114,7 +117,9 @@ async def _repair(
 
 def _factors(known: Checked, hours: MarketHours) -> _Factors:
     """What minutes are multiplied by, by when they open and when they were learned."""
-    opens = [int(hours.extended.opens[np.searchsorted(hours.extended.days, one.effective)]) for one in known.splits]
+    opens = [
+        int(hours.extended.opens[np.searchsorted(hours.extended.days, one.effective)]) for one in known.splits
+    ]
     starts, ends = [0, *opens], [*opens, 2**33]
     found = _Factors([], [], [], [], [])
     for first in range(len(opens)):
@@ -129,7 +134,7 @@ def _factors(known: Checked, hours: MarketHours) -> _Factors:
 
 
 def _opens_after(day: int, hours: MarketHours) -> int:
-    """When the session after that of `day` opens: what was learned until then is adjusted by no later split."""
+    """When the session after that of `day` opens: what was learned before has no later split."""
     place = int(np.searchsorted(hours.extended.days, day, side="right"))
     return int(hours.extended.opens[min(place, len(hours.extended.opens) - 1)])
 

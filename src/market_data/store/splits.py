@@ -1,4 +1,4 @@
-"""Splits as providers report them, for which time they are known, and the bars that wait for one to be known."""
+"""Splits as providers report them, for which time they are known, and the bars that wait for one."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ async def known(database: Database, symbol: str, provider: str) -> Checked | Non
 
 
 async def forget(database: Database, symbol: str, provider: str) -> None:
-    """It is not known any more for which time a provider has reported all splits; those it has reported stay."""
+    """For which time a provider has reported all splits is not known any more; those it reported stay."""
     await database.fetch(sql("splits_forget"), symbol, provider)
 
 
@@ -47,7 +47,7 @@ async def quarantine(
     evidence: str,
     now: float,
 ) -> None:
-    """Keep bars of a series (symbol, interval, provider) and a kind (adjustment, volume scope) as doubtful."""
+    """Keep bars of a series (symbol, interval, provider) and kind (adjustment, volume scope) as doubtful."""
     symbol, interval, provider = series
     columns = (column.tolist() for column in bars.columns())
     said = (evidence, moment(now))

@@ -8,8 +8,8 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
-from market_data.simulate.fault import Fault
 from market_data.simulate.adjust import AdjustedTape
+from market_data.simulate.fault import Fault
 from market_data.simulate.protocol import INVALID_KEY, NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing, canonical, trading_hours
 
