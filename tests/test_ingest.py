@@ -113,7 +113,7 @@ async def test_a_delivery_is_written_published_and_told(way: Way) -> None:
     assert (done.changed, done.rejected, done.completeness) == (10, 0, 1.0)
     first = (await way.stored())[0]
     assert (first.close, first.provider, first.status, first.revision) == (100.0, "yahoo", "final", 0)
-    assert (first.adjustment, first.volume_scope) == ("split", "consolidated")
+    assert (first.adjustment, first.volume_scope) == ("raw", "consolidated"), "of the running session"
     assert first.as_of.timestamp() == OPEN + 601.5
     published = await way.published()
     assert [(one.series, int(one.bar)) for one in published] == [

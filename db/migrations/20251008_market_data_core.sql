@@ -447,8 +447,21 @@ CREATE TABLE known_splits (
     PRIMARY KEY (symbol, effective, provider)
 );
 
--- A minute that was converted to the raw level keeps the factor that its provider's prices were multiplied by.
+-- For which time it is known which splits there were: a provider has reported all of a symbol that took effect after
+-- `since`, up to the session of `through` (00:00 UTC of its date).
+CREATE TABLE split_checks (
+    symbol     text NOT NULL,
+    provider   text NOT NULL,
+    since      timestamptz NOT NULL,
+    through    timestamptz NOT NULL,
+    checked_at timestamptz NOT NULL,
+    PRIMARY KEY (symbol, provider)
+);
+
+-- A minute that was converted to the raw level keeps the factor that its provider's prices were multiplied by. NULL: they
+-- were raw as sent. Daily bars are never converted: their column is NULL.
 ALTER TABLE candles_intraday ADD COLUMN factor double precision;
+ALTER TABLE candles_daily ADD COLUMN factor double precision;
 ALTER TABLE candle_revisions ADD COLUMN factor double precision;
 
 -- Closures and early closes that an operator announced, and when; revoked ones stay as a record.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from time import monotonic, perf_counter
 from typing import TypeVar
 
@@ -14,8 +15,10 @@ from market_data import believe
 from market_data.believe import Ask, Believer
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
-from market_data.market.bar import Bars, Mask, Times
+from market_data.level import Leveler, Sent, raw_reach
+from market_data.market.bar import Bars, Mask, Numbers, Times
 from market_data.market.interval import Interval
+from market_data.market.level import Level, Leveled
 from market_data.market.quality import Verdict, judge
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
@@ -61,6 +64,12 @@ class Delivery:
         """The moment whose bars it tells: nothing that ends later is final, whatever our clock says."""
         return self.asked_at if self.vendor_time is None else min(self.asked_at, self.vendor_time)
 
+    @property
+    def sent(self) -> Sent:
+        """What of it says at which price level it is."""
+        series = self.symbol, self.interval, self.provider
+        return Sent(*series, self.reach, self.hours, self.bars, self.asked_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -78,11 +87,12 @@ class Ingest:
     def __init__(
         self, database: Database, publish: Publisher, tell: Tell, clock: Callable[[], float]
     ) -> None:
-        self._database = database
+        self.database = database
         self._publish = publish
         self._tell = tell
         self._clock = clock
         self._believe = Believer(database, tell)
+        self._level = Leveler(database)
 
     async def __call__(self, delivery: Delivery, ask: Ask | None = None) -> Ingested:
         """Take one delivery in; `ask` is asked what others tell where something in it is strange.
@@ -92,11 +102,13 @@ class Ingest:
         next, or repairs.
         """
         now = self._clock()
+        leveled = await _patiently(lambda: self._level(delivery.sent, now))
+        delivery = _at_level(delivery, leveled)
         believed = await _patiently(lambda: self._believe(_told(delivery, now), ask))
         verdict = believed.verdict
         final_before = min((_final_before(delivery), *believed.held[:1]))
         changed = 0
-        for batch in _writes(delivery, verdict, final_before, now):
+        for batch in _writes(delivery, verdict, final_before, now, leveled.level):
             told = await self._with_volumes(delivery, batch)
             started = perf_counter()
             change = await _patiently(partial(self._keep, told))
@@ -107,16 +119,16 @@ class Ingest:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
         share = _completeness(delivery, verdict.good, final_before)
-        return Ingested(changed, len(verdict.rejected), len(believed.held), share)
+        return Ingested(changed, len(verdict.rejected), len(believed.held) + len(leveled.left_out), share)
 
     async def _with_volumes(self, delivery: Delivery, told: Told) -> Told:
         if not delivery.reach.zero_is_unknown:
             return told
-        return await _patiently(partial(volumes.kept, self._database, told))
+        return await _patiently(partial(volumes.kept, self.database, told))
 
     async def _keep(self, told: Told) -> Change:
         """Write; it is known from now on, not since it was asked for: until now nobody could read it."""
-        return await write.keep(self._database, replace(told, as_of=self._clock()))
+        return await write.keep(self.database, replace(told, as_of=self._clock()))
 
     def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""
@@ -134,15 +146,18 @@ class Ingest:
         )
 
 
-def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float) -> Iterator[Told]:
+def _writes(
+    delivery: Delivery, verdict: Verdict, final_before: int, now: float, level: Level
+) -> Iterator[Told]:
     """The writes of a delivery, oldest bars first, each of at most `rows` bars.
 
     Each moves the cursor to where it ends: if the service stops between two, the rest is asked for again.
     """
     good, end = verdict.good, max(final_before, delivery.span.start)
     partial = _ends(delivery, good) + delivery.reach.delay > delivery.known_at
-    for at in range(0, max(len(good), 1), delivery.rows):
-        these = slice(at, at + delivery.rows)
+    factors = level.factors(good.ts)
+    for these in _pieces(factors, delivery.rows):
+        at = these.start
         final = good.ts[these][~partial[these]]
         after = good.ts[these.stop :]
         yield Told(
@@ -161,7 +176,24 @@ def _writes(delivery: Delivery, verdict: Verdict, final_before: int, now: float)
                 asked_at=delivery.known_at,
             ),
             restates=delivery.restates,
+            asked_at=delivery.asked_at,
+            factor=float(factors[at]) if len(good) and factors[at] != 1 else None,
         )
+
+
+def _pieces(factors: Numbers, rows: int) -> Iterator[slice]:
+    """Where to cut bars into writes: each of at most `rows` bars that were converted by one factor."""
+    edges = [0, *(np.flatnonzero(np.diff(factors)) + 1).tolist(), len(factors)]
+    for start, end in pairwise(edges):
+        for at in range(start, max(end, start + 1), rows):
+            yield slice(at, min(at + rows, end))
+
+
+def _at_level(delivery: Delivery, leveled: Leveled) -> Delivery:
+    """The delivery with its bars at the level of their series."""
+    if delivery.interval is Interval.D1:
+        return delivery
+    return replace(delivery, bars=leveled.bars, reach=raw_reach(delivery.reach))
 
 
 async def _patiently(call: Callable[[], Awaitable[_T]]) -> _T:

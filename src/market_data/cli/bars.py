@@ -17,13 +17,14 @@ from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format
 from market_data.market.anchor import Anchor
-from market_data.market.bar import KnownBar
+from market_data.market.bar import Adjustment, KnownBar
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import moment
 from market_data.serve.asked import Asked, Reading, reading
+from market_data.serve.level import at_one_level
 from market_data.serve.window import LONGEST_WINDOW_BARS, read_datetime, read_length
 from market_data.store import bars as bars_table
 from market_data.store import read, universe
@@ -48,6 +49,7 @@ class Wanted:
     as_of: str | None
     hours: Hours | None
     anchor: Anchor = Anchor.SESSION
+    adjustment: Adjustment | None = None
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -116,13 +118,14 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
         if newest:  # however old
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
-    return reading(
+    found = reading(
         Asked(wanted.start, end, None, wanted.as_of, wanted.hours, anchor=wanted.anchor),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,
         now=time.time(),
     )
+    return await at_one_level(database, found, wanted.adjustment)
 
 
 def _end(wanted: Wanted, length: Length) -> str | None:

@@ -12,8 +12,9 @@ import typer
 from market_data import __version__
 from market_data.cli.calendar_commands import calendar
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyAnchor, AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyAnchor, AnyLength, AnyLevel, AnySession, AsJson, OfDemo
 from market_data.cli.output import EXIT_CODES
+from market_data.cli.repair_commands import repair
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
@@ -35,6 +36,7 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
 app.add_typer(universe, name="universe")
 app.add_typer(calendar, name="calendar")
 app.add_typer(copies)
+app.add_typer(repair, name="repair")
 
 backfill = typer.Typer(
     no_args_is_help=True,
@@ -199,6 +201,7 @@ def bars(
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
     session: AnySession = None,
     anchor: AnyAnchor = "session",
+    adjustment: AnyLevel = None,
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -218,10 +221,12 @@ def bars(
     from market_data.cli import bars as work
     from market_data.formats import Format
     from market_data.market.anchor import Anchor
+    from market_data.market.bar import Adjustment
     from market_data.market.session import Hours
 
+    level = Adjustment(adjustment) if adjustment else None
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, Anchor(anchor))
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, Anchor(anchor), level)
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

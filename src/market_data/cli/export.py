@@ -14,12 +14,14 @@ from market_data.cli.files import whole
 from market_data.cli.output import print_json, say, tracked
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format, Heading
+from market_data.market.bar import Adjustment
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.market.spelling import held_as
 from market_data.serve.asked import check_session
+from market_data.serve.level import level_of
 from market_data.serve.window import EARLIEST, LATEST, read_datetime, read_length
 from market_data.store import read, universe
 from market_data.store.bars import Table
@@ -38,6 +40,7 @@ class Which:
     from_year: int | None
     to_year: int | None
     as_of: str | None
+    adjustment: Adjustment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
         instruments = await _instruments(database, which.symbols)
         for instrument in tracked(instruments, "exporting", len(instruments)):
             for one in await _partitions(database, instrument, length, which, as_of):
+                one = replace(one, question=await level_of(database, one.question, which.adjustment))  # noqa: PLW2901
                 found = await _write(database, folder / one.place, one.question)
                 files, bars = files + (found > 0), bars + found
         return files, bars
@@ -109,7 +113,11 @@ def _year(year: int) -> Span:
 async def _write(database: Database, file: Path, question: read.Question) -> int:
     """How many bars were written; where there are none, there is no file afterwards."""
     heading = Heading(
-        question.symbol, str(question.length), moment(question.span.start), moment(question.span.end)
+        question.symbol,
+        str(question.length),
+        moment(question.span.start),
+        moment(question.span.end),
+        question.adjustment or Adjustment.RAW.value,
     )
     writer, count = WRITERS[Format.PARQUET](heading), 0
     async with aclosing(read.stream(database, question, time.time())) as blocks:

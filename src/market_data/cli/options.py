@@ -10,6 +10,10 @@ AnySession = Annotated[
     Literal["regular", "extended", "all"] | None,
     typer.Option(help="Bars of which hours; else all, and days as providers tell them."),
 ]
+AnyLevel = Annotated[
+    Literal["raw", "split", "all"] | None,
+    typer.Option(help="Price level of daily bars; else the one that holds the most days, split first."),
+]
 OfDemo = Annotated[bool, typer.Option("--demo", help="The data of `market-data demo`, running or not.")]
 AnyAnchor = Annotated[
     Literal["session", "clock"],

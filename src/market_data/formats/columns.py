@@ -109,7 +109,7 @@ class _Sink(io.RawIOBase):
 
 
 def _schema(heading: Heading) -> arrow.Schema:
-    told = {"symbol": heading.symbol, "interval": heading.interval}
+    told = {"symbol": heading.symbol, "interval": heading.interval, "adjustment": heading.adjustment}
     times = {"start": heading.start.isoformat(), "end": heading.end.isoformat()}
     return arrow.schema(_FIELDS, metadata=told | times)
 

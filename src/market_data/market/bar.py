@@ -1,7 +1,7 @@
 """Bars as columns, and what is known of where they came from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,12 +48,29 @@ MIXED = "mixed"
 """The `volume_scope` of a bar built from minutes of different scopes; such a bar has no volume."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Split:
+    """One share becomes `ratio` shares when the session of `effective` (00:00 UTC of its date) opens."""
+
+    effective: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """All splits that a provider reports of a symbol whose sessions open within `span`."""
+
+    span: Span
+    found: tuple[Split, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Bars of one series: six parallel columns of shape (n,), in the order in which they were given.
 
     `ts` is the open of each bar in epoch seconds UTC; of a daily bar, 00:00 UTC of its session's date.
-    Prices are in the instrument's currency, volume in units of the instrument.
+    Prices are in the instrument's currency, volume in units of the instrument. `splits` is what the answer
+    that brought them states of splits; None: nothing. A selection of the bars does not carry it on.
     """
 
     ts: Times
@@ -62,6 +79,7 @@ class Bars:
     low: Numbers
     close: Numbers
     volume: Numbers
+    splits: Splits | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns()}

@@ -1,6 +1,7 @@
 """Yahoo Finance (unofficial): minutes, days and last prices of nearly everything, all from the v8 chart."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 from urllib.parse import quote
@@ -10,11 +11,22 @@ import msgspec
 import numpy as np
 
 from market_data.errors import Malformed, Throttled, Unavailable, Unsupported
-from market_data.market.bar import Adjustment, Bars, Mask, Numbers, Quote, Times, VolumeScope
+from market_data.market.bar import (
+    Adjustment,
+    Bars,
+    Mask,
+    Numbers,
+    Quote,
+    Split,
+    Splits,
+    Times,
+    VolumeScope,
+)
 from market_data.market.capability import Capability
 from market_data.market.digits import shortest
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.span import Span
 from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
@@ -75,6 +87,8 @@ _EARLIER = Interval.M1.seconds
 """Seconds before the span from which minutes are asked for: the first row of any answer has the volume 0."""
 _EARLIEST_OPEN = _DAY // 2
 """Seconds before 00:00 UTC of its date at which a session may open: Sydney's does so at 23:00."""
+_NEWEST = {Capability.BARS_1M: 3600, Capability.EOD: _DAY}
+"""Seconds: a question that ends so near to now asks for a day beyond it, to include today's splits."""
 _SPELLED = {Capability.BARS_1M: "1m", Capability.EOD: "1d"}
 
 MOST_SPARKS = 20
@@ -114,6 +128,17 @@ class _Result(msgspec.Struct, frozen=True):
     meta: _Meta
     indicators: _Indicators
     timestamp: list[_Epoch] | None = None
+    events: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Split(msgspec.Struct, frozen=True):
+    date: _Epoch
+    numerator: Annotated[float, msgspec.Meta(gt=0)]
+    denominator: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Events(msgspec.Struct, frozen=True):
+    splits: dict[str, _Split] | None = None
 
 
 class _Chart(msgspec.Struct, frozen=True):
@@ -159,12 +184,21 @@ def request(query: Query, account: Account) -> Request:
         # the CDN answers the same URL with the same bytes for a minute and more
         newest = {"range": "1d", "interval": "1m", "_": str(int(query.now))}
         return Request(url, newest, {"Cache-Control": "no-cache"})
+    window = _window(query)
+    # `period2` acts inclusive; a second less is right either way
+    periods = {"period1": str(window.start), "period2": str(window.end - 1)}
+    spelled = {"interval": _SPELLED[query.capability], "includePrePost": "true", "events": "split"}
+    return Request(url, periods | spelled)
+
+
+def _window(query: Query) -> Span:
+    """What Yahoo is asked for: at least the question's span."""
     start, end = query.span.start - _EARLIER, query.span.end
     if query.capability is Capability.EOD:  # rows are stamped with the session's open, anywhere in its day
         start, end = Interval.D1.floor(query.span.start) - _EARLIEST_OPEN, Interval.D1.floor(end - 1) + _DAY
-    # `period2` acts inclusive; a second less is right either way
-    window = {"period1": str(start), "period2": str(end - 1), "interval": _SPELLED[query.capability]}
-    return Request(url, {**window, "includePrePost": "true"})
+    if end > query.now - _NEWEST[query.capability]:
+        end = max(end, int(query.now) + _DAY)
+    return Span(start, end)
 
 
 def parse(query: Query, response: Response) -> Answer:
@@ -186,7 +220,27 @@ def parse(query: Query, response: Response) -> Answer:
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
     if query.capability is Capability.QUOTES_L1:
         return _quote(query, result.meta, response)
-    return _bars(query, result, response)
+    return replace(_bars(query, result, response), splits=_splits(query, result))
+
+
+def _splits(query: Query, result: _Result) -> Splits | None:
+    """The splits in the window that was asked for; None where they cannot be read."""
+    try:
+        zone = ZoneInfo(result.meta.exchange_timezone_name or "")
+        events = msgspec.json.decode(result.events, type=_Events | None, strict=True)
+    except (ValueError, LookupError, OSError, msgspec.DecodeError):
+        return None
+    found = (events.splits if events else None) or {}
+    told = [
+        Split(_midnight(datetime.fromtimestamp(one.date, zone)), one.numerator / one.denominator)
+        for one in found.values()
+    ]
+    return Splits(_window(query), tuple(sorted(told)))
+
+
+def _midnight(local: datetime) -> int:
+    """00:00 UTC of a local date."""
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC).timestamp())
 
 
 def _spelled(symbol: str) -> str:
@@ -273,9 +327,7 @@ def _days(ts: Times, whole: Mask, meta: _Meta, response: Response) -> tuple[Time
         zone = ZoneInfo(meta.exchange_timezone_name or "")
     except (ValueError, LookupError, OSError):
         raise Malformed("no time zone of the exchange", payload=response.body) from None
-    local = (datetime.fromtimestamp(at, zone) for at in ts.tolist())
-    midnights = [one.replace(hour=0, minute=0, second=0, tzinfo=UTC).timestamp() for one in local]
-    days = np.array(midnights, np.int64)
+    days = np.array([_midnight(datetime.fromtimestamp(at, zone)) for at in ts.tolist()], np.int64)
     last = np.flatnonzero(whole)[-2:]
     if len(last) == 2 and days[last[0]] == days[last[1]] and ts[last[0]] < ts[last[1]]:
         whole = whole.copy()

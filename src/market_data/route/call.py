@@ -12,6 +12,7 @@ from market_data.errors import Malformed, ProviderFault, StoreUnavailable, Timed
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
+from market_data.market.split import joined
 from market_data.provider import Account, Answer, Page, Query, Request, Response, sent_at, served_at
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
@@ -267,4 +268,5 @@ def _wrong(quote: Quote, now: float) -> str:
 
 def _joined(parts: list[Bars]) -> Bars:
     columns = zip(*(part.columns() for part in parts), strict=True)
-    return Bars(*(np.concatenate(column) for column in columns)) if parts else Bars.none()
+    splits = joined(part.splits for part in parts)
+    return Bars(*(np.concatenate(column) for column in columns), splits=splits) if parts else Bars.none()

@@ -12,13 +12,14 @@ from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.formats import Format, Heading
 from market_data.market.anchor import Anchor, check_anchor
+from market_data.market.bar import Adjustment
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AnchorAt, AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.question import AnchorAt, AsOf, End, Form, Level, Limit, Next, Session, Start
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
@@ -37,6 +38,7 @@ class Asked:
     cursor: str | None = None
     form: Format | None = None
     anchor: Anchor = Anchor.SESSION
+    adjustment: Adjustment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Reading:
     question: Question
     window: Span
     sealed: tuple[str | None, ...]  # what a cursor continues
+    missing_days: int = 0  # of the window, those stored at other levels only
 
     @property
     def heading(self) -> Heading:
@@ -55,6 +58,8 @@ class Reading:
             str(self.question.length),
             moment(self.window.start),
             moment(self.window.end),
+            self.question.adjustment or Adjustment.RAW.value,
+            self.missing_days,
         )
 
     def page(self, limit: int) -> Question:
@@ -66,8 +71,7 @@ class Reading:
         if len(bars) <= limit:
             return None
         (bar,) = bars.take(slice(limit, limit + 1)).rows()
-        adjustment = "" if self.question.built else bar.adjustment
-        return Cursor(self.window, int(bar.ts.timestamp()), adjustment).written(self.sealed)
+        return Cursor(self.window, int(bar.ts.timestamp()), self.question.adjustment).written(self.sealed)
 
 
 def read_asked(
@@ -80,11 +84,13 @@ def read_asked(
     cursor: Next = None,
     form: Form = None,
     anchor: AnchorAt = None,
+    adjustment: Level = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
     counted = _one_of(Anchor, "anchor", anchor) or Anchor.SESSION
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted)
+    level = _one_of(Adjustment, "adjustment", adjustment)
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted, level)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -136,7 +142,16 @@ def reading(
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
     _check_anchor(length, asked.anchor)
-    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of, asked.anchor)
+    sealed = (
+        instrument.symbol,
+        str(length),
+        asked.hours,
+        asked.start,
+        asked.end,
+        asked.as_of,
+        asked.anchor,
+        asked.adjustment,
+    )
     market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
@@ -153,7 +168,5 @@ def reading(
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    question = Question(
-        instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor
-    )
+    question = Question(instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor)
     return Reading(question, window, sealed)

@@ -37,12 +37,18 @@ HISTORY_SECONDS = 366 * 86_400
 
 
 class BarsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars of a window, oldest first; `next` is the `cursor` of the next page, null on the last."""
+    """Bars of a window, oldest first, all at one price level.
+
+    `missing_days` counts the days of the window that are stored at other levels only. `next` is the `cursor`
+    of the next page, null on the last.
+    """
 
     symbol: str
     interval: str
     start: datetime
     end: datetime
+    adjustment: str
+    missing_days: int
     bars: Sequence[KnownBar]
     next: str | None
 

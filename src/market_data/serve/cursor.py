@@ -24,7 +24,7 @@ class Cursor:
 
     window: Span
     at: int  # epoch seconds at which the row's bar opens
-    adjustment: str  # of that row; empty where a bar has only one
+    adjustment: str  # of days, the level of all pages
 
     def written(self, question: Sequence[str | None]) -> str:
         """As callers are given it; opaque to them."""

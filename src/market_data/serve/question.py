@@ -7,6 +7,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from market_data.formats import Format
 from market_data.market.anchor import Anchor
+from market_data.market.bar import Adjustment
 from market_data.market.session import Hours
 from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
@@ -79,8 +80,8 @@ AnchorAt = Annotated[
     QueryParameter(
         name="anchor",
         schema_extra={"enum": [one.value for one in Anchor]},
-        description="What the opens of built bars are counted from: the open of each session (the default), or "
-        "the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
+        description="What the opens of built bars are counted from: the open of each session (the default) "
+        "or the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
     ),
 ]
 Next = Annotated[
@@ -97,6 +98,15 @@ Form = Annotated[
         name="format",
         description="Format of the answer; without it, what Accept asks for.",
         schema_extra={"enum": [one.value for one in Format]},
+    ),
+]
+Level = Annotated[
+    str | None,
+    QueryParameter(
+        name="adjustment",
+        description="The price level of all bars. Without it, of days the one that holds the most, `split` "
+        "before others; minutes, and what is built of them, are raw.",
+        schema_extra={"enum": [one.value for one in Adjustment]},
     ),
 ]
 AsOf = Annotated[

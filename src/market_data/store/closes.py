@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from market_data.market.bar import Adjustment, Numbers, Times
+from market_data.market.bar import Adjustment, Bars, Numbers, Times
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.store.bars import Table
@@ -30,6 +30,13 @@ async def load(
     ts = np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
     close = np.fromiter((row["close"] for row in rows), np.float64, len(rows))
     return Closes(ts, close, rows[0]["first"] if rows else None)
+
+
+async def raw_bars(database: Database, symbol: str, interval: Interval, span: Span) -> Bars:
+    """The final bars of a series at the raw level that open in `span`, in order."""
+    query, bounds = Table.of(interval).sql("bars_of_span"), (moment(span.start), moment(span.end))
+    rows = await database.fetch(query, symbol, interval.value, *bounds)
+    return Bars.of(tuple(row) for row in rows)
 
 
 class Beside(NamedTuple):

@@ -37,7 +37,7 @@ class Question:
     hours: Hours | None = None  # None: all, and days as providers tell them
     as_of: datetime | None = None
     limit: int | None = None  # None: all of them
-    adjustment: str = ""  # of bars that open at the span's start, from this one on
+    adjustment: str = ""  # of days as they are stored, the level of all of them; "": whatever there is
     anchor: Anchor = Anchor.SESSION  # of bars that are built
 
     @property
@@ -90,7 +90,8 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
     query = table.reading("bars_stored")
-    return query, *series, *bounds, question.adjustment, question.limit, *sessions
+    level = question.adjustment if table is Table.DAILY else ""
+    return query, *series, *bounds, level, question.limit, *sessions
 
 
 def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | None:

@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
            string_agg(DISTINCT provider, '+' ORDER BY provider) AS provider,
            bool_or(status = 'partial') AS running,
            bool_or(status = 'corrected') AS corrected,
-           string_agg(DISTINCT adjustment, '+' ORDER BY adjustment) AS adjustment,
+           CASE WHEN bool_or(adjustment = 'raw') THEN 'raw' ELSE min(adjustment) END AS adjustment,
            CASE WHEN min(volume_scope) = max(volume_scope) THEN min(volume_scope) ELSE 'mixed' END AS volume_scope
     FROM (
 {known}

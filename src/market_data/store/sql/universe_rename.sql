@@ -14,6 +14,7 @@ WITH universe AS (UPDATE symbol_universe SET symbol = $2, updated_at = now() WHE
      empty AS (UPDATE vacancies SET symbol = $2 WHERE symbol = $1),
      again AS (UPDATE rechecks SET symbol = $2 WHERE symbol = $1),
      splits AS (UPDATE known_splits SET symbol = $2 WHERE symbol = $1),
+     checks AS (UPDATE split_checks SET symbol = $2 WHERE symbol = $1),
      before AS (UPDATE symbol_renames SET symbol = $2 WHERE symbol = $1 AND former <> $2),
      named AS (DELETE FROM symbol_renames WHERE former = $2)
 INSERT INTO symbol_renames (former, symbol) VALUES ($1, $2)
