@@ -1,4 +1,4 @@
-"""Lets go of quotes that are too old, on plain PostgreSQL: some at a time, so that nobody waits for it."""
+"""Drops quotes that are too old, on plain PostgreSQL, and quarantined bars that nothing settled in time."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from market_data.events import QuotesExpired, Tell
 from market_data.market.span import moment
 from market_data.settings import InForce
-from market_data.store import quotes
+from market_data.store import quarantine, quotes
 from market_data.store.connect import Database
 
 LOOK_SECONDS = 600.0
@@ -20,6 +20,7 @@ REST_SECONDS = 0.2
 async def run(database: Database, in_force: InForce, tell: Tell, clock: Callable[[], float]) -> None:
     """Delete what is too old again and again, until cancelled; StoreUnavailable without the database."""
     while True:
+        await quarantine.expire(database, clock())
         gone = await expire(database, clock() - in_force.settings.quotes_keep_days * 86_400)
         if gone:
             tell(QuotesExpired(gone))

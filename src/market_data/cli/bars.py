@@ -45,6 +45,7 @@ class Wanted:
     limit: int | None
     as_of: str | None
     hours: Hours | None
+    quarantined: bool = False
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -114,7 +115,7 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
     return reading(
-        Asked(wanted.start, end, None, wanted.as_of, wanted.hours),
+        Asked(wanted.start, end, None, wanted.as_of, wanted.hours, quarantined=wanted.quarantined),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,

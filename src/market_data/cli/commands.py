@@ -11,8 +11,9 @@ import typer
 
 from market_data import __version__
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo, Quarantined
 from market_data.cli.output import EXIT_CODES
+from market_data.cli.quality_commands import quality
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
@@ -33,6 +34,7 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
 )
 app.add_typer(universe, name="universe")
 app.add_typer(copies)
+app.add_typer(quality, name="quality")
 
 backfill = typer.Typer(
     no_args_is_help=True,
@@ -195,6 +197,7 @@ def bars(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
     session: AnySession = None,
+    quarantined: Quarantined = False,
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -216,7 +219,7 @@ def bars(
     from market_data.market.session import Hours
 
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
+    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, quarantined)
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

@@ -31,7 +31,7 @@ from market_data.provider import Account, Facts, Provider, Query, Reach
 from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.settings import Configuration, Settings, read
-from market_data.store import universe
+from market_data.store import quarantine, universe
 from market_data.store.connect import describe, open_database
 from market_data.store.redis import open_redis, reachable
 from market_data.transport import Transport, redact
@@ -98,6 +98,7 @@ async def _database(settings: Settings) -> list[Finding]:
     try:
         async with database_url(settings) as url, open_database(url, 2) as database:
             state = await describe(database)
+            doubted = await quarantine.counts(database) if state["has_quarantine"] else {}
             tiers = (
                 Counter(one.tier for one in await universe.load(database)) if state["migrated"] else Counter()
             )
@@ -108,11 +109,18 @@ async def _database(settings: Settings) -> list[Finding]:
     store = Finding(
         area="store", name="postgresql", ok=True, found=f"{state['postgresql']}, {scale}, {tables} ({where})"
     )
-    return [store, _held(tiers)]
+    return [store, _held(tiers), _doubted(doubted)]
 
 
 def _embedded(name: str, found: str) -> Finding:
     return Finding(area="store", name=name, ok=True, found=found)
+
+
+def _doubted(counts: Mapping[str, int]) -> Finding:
+    """How many bars are quarantined: no fault, but somebody may want to look."""
+    found = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    advice = "" if not found else "`market-data quality list`"
+    return Finding(area="quality", name="quarantined", ok=True, found=found or "none", mend=advice)
 
 
 def _held(tiers: Mapping[Tier, int]) -> Finding:

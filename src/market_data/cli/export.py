@@ -18,7 +18,7 @@ from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
-from market_data.serve.asked import check_session
+from market_data.serve.asked import check_quarantined, check_session
 from market_data.serve.window import EARLIEST, LATEST, read_datetime, read_length
 from market_data.store import read, universe
 from market_data.store.bars import Table
@@ -37,6 +37,7 @@ class Which:
     from_year: int | None
     to_year: int | None
     as_of: str | None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,16 @@ async def _partitions(
     if row is None or row["first"] is None:
         return []
     market = hours_of(instrument.exchange, instrument.asset_type)
-    question = read.Question(instrument.symbol, length, Span(EARLIEST, LATEST), market, which.hours, as_of)
+    question = read.Question(
+        instrument.symbol,
+        length,
+        Span(EARLIEST, LATEST),
+        market,
+        which.hours,
+        as_of,
+        quarantined=which.quarantined,
+    )
+    check_quarantined(question)
     place = Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
     if length.stored is Interval.D1:
         return [Partition(place / NAME, question)]

@@ -10,4 +10,7 @@ AnySession = Annotated[
     Literal["regular", "extended", "all"] | None,
     typer.Option(help="Bars of which hours; else all, and days as providers tell them."),
 ]
+Quarantined = Annotated[
+    bool, typer.Option("--quarantined", help="With doubted bars, where no other is stored: 1m and 1d only.")
+]
 OfDemo = Annotated[bool, typer.Option("--demo", help="The data of `market-data demo`, running or not.")]

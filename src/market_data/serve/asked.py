@@ -17,11 +17,18 @@ from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.question import AsOf, End, Form, Limit, Next, Quarantined, Session, Start
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
 Kind = TypeVar("Kind", bound=StrEnum)
+
+
+class Include(StrEnum):
+    """Whether doubted bars are among those of an answer."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Asked:
     hours: Hours | None = None
     cursor: str | None = None
     form: Format | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +85,12 @@ def read_asked(
     session: Session = None,
     cursor: Next = None,
     form: Form = None,
+    quarantined: Quarantined = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+    include = _one_of(Include, "quarantined", quarantined) is Include.INCLUDE
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, include)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -113,6 +123,14 @@ def check_session(length: Length, hours: Hours | None) -> None:
         )
 
 
+def check_quarantined(question: Question) -> None:
+    """BadQuestion where quarantined bars are asked for among bars that are built: none is built from them."""
+    if question.quarantined and question.built:
+        raise BadQuestion(
+            "quarantined: no bar is built from quarantined ones: ask for interval 1m, or 1d without session"
+        )
+
+
 def reading(
     asked: Asked,
     instrument: Instrument,
@@ -124,19 +142,37 @@ def reading(
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
-    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
+    sealed: tuple[str | None, ...] = (
+        instrument.symbol,
+        str(length),
+        asked.hours,
+        asked.start,
+        asked.end,
+        asked.as_of,
+    )
+    sealed += ("quarantined",) if asked.quarantined else ()
     market = hours_of(instrument.exchange, instrument.asset_type)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)
-        return Reading(
-            Question(instrument.symbol, length, span, market, asked.hours, as_of, adjustment=at.adjustment),
-            at.window,
-            sealed,
+        question = Question(
+            instrument.symbol,
+            length,
+            span,
+            market,
+            asked.hours,
+            as_of,
+            adjustment=at.adjustment,
+            quarantined=asked.quarantined,
         )
+        return Reading(question, at.window, sealed)
     window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
     span = window
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    return Reading(Question(instrument.symbol, length, span, market, asked.hours, as_of), window, sealed)
+    question = Question(
+        instrument.symbol, length, span, market, asked.hours, as_of, quarantined=asked.quarantined
+    )
+    check_quarantined(question)
+    return Reading(question, window, sealed)

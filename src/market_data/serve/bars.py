@@ -54,6 +54,7 @@ class BatchQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ]
     interval: Literal["1m", "1d"] = "1m"
     bars: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_BATCH_BARS)] = 1
+    quarantined: Literal["exclude", "include"] = "exclude"
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +125,13 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     errors: dict[str, str] = {}
     symbols = _readable(data.symbols, errors)
     known = {one.symbol for one in await universe.load(parts.database, only_active=False)}
-    found = await bars_table.last_of_many(parts.database, sorted(symbols & known), interval, data.bars)
+    found = await bars_table.last_of_many(
+        parts.database,
+        sorted(symbols & known),
+        interval,
+        data.bars,
+        quarantined=data.quarantined == "include",
+    )
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
     return BatchAnswer(interval=interval, bars=found, errors=errors)

@@ -34,17 +34,23 @@ class Table(Enum):
         """Since when its newest bars are looked for, one after another; that of days has no chunks."""
         return (RECENT, EVER) if self is Table.INTRADAY else (EVER,)
 
-    def sql(self, name: str, since: str = EVER) -> str:
+    def sql(self, name: str, since: str = EVER, *, quarantined: bool = False) -> str:
         """The named query on this table; `since` is EVER or RECENT."""
         table, key, same = self.value
+        table = self._with_quarantined if quarantined else table
         return sql(name, table=table, key=key, same=same, since=since)
 
-    def reading(self, name: str, *, within: str = "") -> str:
+    def reading(self, name: str, *, within: str = "", quarantined: bool = False) -> str:
         """The named query that reads bars; `within` is a further condition on them."""
         table, key, _ = self.value
+        table = self._with_quarantined if quarantined else table
         order = key.removeprefix("symbol, interval, ")
         sorted_ = "" if within else f"ORDER BY {order}"
         return sql(name, known=sql("bars_as_known"), table=table, order=order, sorted=sorted_, within=within)
+
+    @property
+    def _with_quarantined(self) -> str:
+        return sql("bars_or_quarantined", table=self.value[0])
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
@@ -84,14 +90,17 @@ async def news(
 
 
 async def last_of_many(
-    database: Database, symbols: Sequence[str], interval: Interval, count: int
+    database: Database, symbols: Sequence[str], interval: Interval, count: int, *, quarantined: bool = False
 ) -> dict[str, list[KnownBar]]:
-    """By symbol, the newest `count` stored bars, oldest first; a symbol without bars is left out."""
+    """By symbol, the newest `count` stored bars, oldest first; a symbol without bars is left out.
+
+    `quarantined`: with those that are doubted, where no bar is stored.
+    """
     found: dict[str, list[KnownBar]] = {}
     for since in Table.of(interval).looks:
         wanting = [one for one in symbols if len(found.get(one, ())) < count]
         found = {one: bars for one, bars in found.items() if len(bars) >= count}
-        query = Table.of(interval).sql("bars_last_of_many", since)
+        query = Table.of(interval).sql("bars_last_of_many", since, quarantined=quarantined)
         for row in await database.fetch(query, wanting, interval.value, count) if wanting else ():
             symbol, *values = row.items()
             found.setdefault(symbol[1], []).append(_known(values))

@@ -224,6 +224,6 @@ async def migrate(database: Database) -> list[str]:
 
 
 async def describe(database: Database) -> dict[str, Any]:
-    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool}."""
+    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool, …}."""
     row = await database.fetch_one(sql("describe"))
     return dict(row) if row else {}

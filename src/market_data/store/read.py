@@ -38,6 +38,7 @@ class Question:
     as_of: datetime | None = None
     limit: int | None = None  # None: all of them
     adjustment: str = ""  # of bars that open at the span's start, from this one on
+    quarantined: bool = False  # with those that are doubted, where no bar is stored
 
     @property
     def built(self) -> bool:
@@ -88,7 +89,7 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
         sessions = [moment(one.start) for one in found], [moment(one.end) for one in found]
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
-    query = table.reading("bars_stored")
+    query = table.reading("bars_stored", quarantined=question.quarantined)
     return query, *series, *bounds, question.adjustment, question.limit, *sessions
 
 

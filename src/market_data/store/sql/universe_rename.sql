@@ -5,6 +5,7 @@ WITH universe AS (UPDATE symbol_universe SET symbol = $2, updated_at = now() WHE
      revisions AS (UPDATE candle_revisions SET symbol = $2 WHERE symbol = $1),
      heads AS (UPDATE series_heads SET symbol = $2 WHERE symbol = $1),
      rejected AS (UPDATE rejected_bars SET symbol = $2 WHERE symbol = $1),
+     quarantined AS (UPDATE quarantined_bars SET symbol = $2 WHERE symbol = $1),
      quotes AS (UPDATE quotes_l1 SET symbol = $2 WHERE symbol = $1),
      cursors AS (UPDATE ingestion_cursor SET symbol = $2 WHERE symbol = $1),
      jobs AS (UPDATE backfill_jobs SET symbol = $2 WHERE symbol = $1),
