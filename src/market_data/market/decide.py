@@ -61,9 +61,9 @@ def _jumps(
 
 
 def _first_level(bars: Bars, stretches: Sequence[Places], context: Context) -> float:
-    """The level to compare with: that of the first stored bar, or else of most bars."""
-    stored = [one for one in stretches if context.settled[one].any()]
-    return float(bars.close[(stored[0] if stored else max(stretches, key=len))[0]])
+    """The level to compare with: that of the first bar if it is stored, else of most bars."""
+    stored = bool(context.settled[stretches[0][0]])
+    return float(bars.close[(stretches[0] if stored else max(stretches, key=len))[0]])
 
 
 def _is_rebased(stretch: Places, ratio: float, context: Context) -> bool:

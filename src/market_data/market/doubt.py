@@ -108,7 +108,8 @@ def tick_of(bars: Bars) -> float:
     prices = np.concatenate((bars.open, bars.high, bars.low, bars.close))
     for decimals in range(FINEST_TICK + 1):
         scaled = prices * 10.0**decimals
-        if (np.abs(scaled - np.round(scaled)) < 1e-6).all():
+        steps = np.round(scaled)
+        if ((steps >= 1) & (np.abs(scaled - steps) < 1e-6)).all():
             return float(10.0**-decimals)
     return 0.0
 
