@@ -1,4 +1,4 @@
-"""Which bars readers see: good ones of extreme histories, bad ones beside a second provider and without one."""
+"""Which bars readers see: good ones of extreme histories, and bad ones with a second provider and without."""
 
 import asyncio
 import statistics

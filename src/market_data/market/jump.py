@@ -79,7 +79,7 @@ def _by_itself(jump: Jump, context: Context) -> tuple[Outcome, str]:
     stays = np.abs(np.log(jump.later / jump.close)) <= np.abs(np.log(jump.later / jump.level))
     if len(jump.later) >= LASTS - 1 and stays.all():
         return Outcome.ACCEPTED, "the bars after it stay there"
-    if may_be_split(jump, context):
+    if stays.all() and may_be_split(jump, context):
         return Outcome.ACCEPTED, "the ratio of a split where a session opens"
     if context.waited[jump.doubted[0]]:
         return Outcome.REPEATED, "repeated by its provider"
