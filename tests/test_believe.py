@@ -293,9 +293,7 @@ async def test_what_an_operator_rejects_stays_rejected_and_another_value_is_stor
 async def test_quarantined_bars_are_read_on_request_where_no_other_is_stored(way: Way) -> None:
     await way.tell(spiked(2))
     for include, first in ((False, (100.0, "final")), (True, (1000.0, "quarantined"))):
-        found = await bars_table.last_of_many(
-            way.database, ["AAPL"], Interval.M1, 3, quarantined=include
-        )
+        found = await bars_table.last_of_many(way.database, ["AAPL"], Interval.M1, 3, quarantined=include)
         marks = [(bar.close, bar.status.value) for bar in found["AAPL"]]
         assert marks == [first, (100.0, "final"), (100.0, "final")]
 

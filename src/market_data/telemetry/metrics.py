@@ -61,7 +61,7 @@ METRICS = (
         Counter,
         "bars_rejected_total",
         ("interval", "source", "reason"),
-        "Bars that were told but not believed.",
+        "Bars that were impossible, or that an operator rejected.",
     ),
     Metric(
         Counter,
