@@ -1,4 +1,4 @@
-"""Lets go of quotes that are too old, on plain PostgreSQL: some at a time, so that nobody waits for it."""
+"""Drops quotes that are too old, on plain PostgreSQL, and quarantined bars that nothing settled in time."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from market_data.events import QuotesExpired, Tell
 from market_data.market.span import moment
 from market_data.route.vendor_time import VendorTime
 from market_data.settings import InForce
-from market_data.store import quotes
+from market_data.store import quarantine, quotes
 from market_data.store.connect import Database
 
 LOOK_SECONDS = 600.0
@@ -28,6 +28,7 @@ async def run(database: Database, in_force: InForce, tell: Tell, vendor_time: Ve
         if not vendor_time.offset().known:
             await asyncio.sleep(UNKNOWN_SECONDS)
             continue
+        await quarantine.expire(database, vendor_time.now())
         gone = await expire(database, vendor_time.now() - in_force.settings.quotes_keep_days * 86_400)
         if gone:
             tell(QuotesExpired(gone))

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from time import monotonic, perf_counter
 from typing import TypeVar
 
 import numpy as np
 
 from market_data import believe
-from market_data.believe import Ask, Believer
+from market_data.believe import Ask, Believed, Believer
 from market_data.errors import StoreUnavailable
 from market_data.events import BarsWritten, Tell, Unpublished
 from market_data.level import Leveler, Sent, raw_reach
@@ -20,6 +20,7 @@ from market_data.market.bar import Bars, Mask, Numbers, Times
 from market_data.market.interval import Interval
 from market_data.market.level import Level, Leveled
 from market_data.market.quality import Verdict, judge
+from market_data.market.quarantined import NO_CHANGE
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Reach
@@ -77,8 +78,13 @@ class Ingested:
 
     changed: int  # bars that are new or changed
     rejected: int
-    held: int  # bars that are doubted, and waited for
+    quarantined: int  # bars that are doubted and that nobody contradicts
     completeness: float | None  # None: the calendar expected none
+
+    @property
+    def held(self) -> int:
+        """The former name of `quarantined`."""
+        return self.quarantined
 
 
 class Ingest:
@@ -106,9 +112,12 @@ class Ingest:
         delivery = _at_level(delivery, leveled)
         believed = await _patiently(lambda: self._believe(_told(delivery, now), ask))
         verdict = believed.verdict
-        final_before = min((_final_before(delivery), *believed.held[:1]))
+        final_before = _final_before(delivery)
         changed = 0
-        for batch in _writes(delivery, verdict, final_before, now, leveled.level):
+        for batch in chain(
+            _writes(delivery, believed, final_before, now, level=leveled.level),
+            _instead(delivery, believed, now),
+        ):
             told = await self._with_volumes(delivery, batch)
             started = perf_counter()
             change = await _patiently(partial(self._keep, told))
@@ -118,8 +127,12 @@ class Ingest:
             except StoreUnavailable as error:
                 self._tell(Unpublished(delivery.symbol, delivery.interval, len(change), str(error)))
             changed += len(change)
-        share = _completeness(delivery, verdict.good, final_before)
-        return Ingested(changed, len(verdict.rejected), len(believed.held) + len(leveled.left_out), share)
+        had = verdict.good.ts
+        if believed.doubted:
+            had = np.union1d(had, np.array(believed.doubted, np.int64))
+        share = _completeness(delivery, had, final_before)
+        doubted = len(believed.doubted) + len(leveled.left_out)
+        return Ingested(changed, len(verdict.rejected), doubted, share)
 
     async def _with_volumes(self, delivery: Delivery, told: Told) -> Told:
         if not delivery.reach.zero_is_unknown:
@@ -137,7 +150,7 @@ class Ingest:
                 symbol=told.symbol,
                 interval=told.interval,
                 source=told.provider,
-                told=len(told.bars) + len(told.rejected),
+                told=len(told.bars) + len(told.rejected) + len(told.quarantine.put),
                 changed=len(change),
                 rejected=len(told.rejected),
                 milliseconds=elapsed,
@@ -147,12 +160,13 @@ class Ingest:
 
 
 def _writes(
-    delivery: Delivery, verdict: Verdict, final_before: int, now: float, level: Level
+    delivery: Delivery, believed: Believed, final_before: int, now: float, *, level: Level
 ) -> Iterator[Told]:
     """The writes of a delivery, oldest bars first, each of at most `rows` bars.
 
     Each moves the cursor to where it ends: if the service stops between two, the rest is asked for again.
     """
+    verdict = believed.verdict
     good, end = verdict.good, max(final_before, delivery.span.start)
     partial = _ends(delivery, good) + delivery.reach.delay > delivery.known_at
     factors = level.factors(good.ts)
@@ -170,6 +184,7 @@ def _writes(
             bars=good.take(these),
             partial=partial[these],
             rejected=verdict.rejected if at == 0 else (),
+            quarantine=believed.change if at == 0 else NO_CHANGE,
             mark=Mark(
                 through=min(int(after[0]), end) if len(after) else end,
                 last_bar=int(final[-1]) if len(final) else None,
@@ -196,6 +211,22 @@ def _at_level(delivery: Delivery, leveled: Leveled) -> Delivery:
     return replace(delivery, bars=leveled.bars, reach=raw_reach(delivery.reach))
 
 
+def _instead(delivery: Delivery, believed: Believed, now: float) -> Iterator[Told]:
+    """The writes of final bars that other providers sent in the place of contradicted ones."""
+    for one in believed.instead:
+        yield Told(
+            symbol=delivery.symbol,
+            interval=delivery.interval,
+            provider=one.provider,
+            adjustment=one.adjustment,
+            volume_scope=one.volume_scope,
+            as_of=now,
+            bars=one.bars,
+            partial=np.zeros(len(one.bars), np.bool_),
+            asked_at=one.settled_before,
+        )
+
+
 async def _patiently(call: Callable[[], Awaitable[_T]]) -> _T:
     """Do something as soon as the database is there: what a provider gave is not asked for again."""
     until = monotonic() + OUTAGE_SECONDS
@@ -216,6 +247,7 @@ def _told(delivery: Delivery, now: float) -> believe.Told:
         reach=delivery.reach,
         hours=delivery.hours,
         verdict=_judged(delivery, now),
+        asked_at=delivery.asked_at,
         anew=delivery.restates,
     )
 
@@ -248,11 +280,12 @@ def _final_before(delivery: Delivery) -> int:
     return min(delivery.span.end, settled)
 
 
-def _completeness(delivery: Delivery, good: Bars, final_before: int) -> float | None:
+def _completeness(delivery: Delivery, had: Times, final_before: int) -> float | None:
+    """The share of the expected bars that are among those `had`, which are in order."""
     if final_before <= delivery.span.start:
         return None
     expected = delivery.hours.regular.labels(Span(delivery.span.start, final_before), delivery.interval)
     if not len(expected):
         return None
-    place = np.minimum(np.searchsorted(good.ts, expected), len(good) - 1)  # both are in order
-    return float((good.ts[place] == expected).mean()) if len(good) else 0.0
+    place = np.minimum(np.searchsorted(had, expected), len(had) - 1)  # both are in order
+    return float((had[place] == expected).mean()) if len(had) else 0.0

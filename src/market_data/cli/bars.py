@@ -50,6 +50,7 @@ class Wanted:
     hours: Hours | None
     anchor: Anchor = Anchor.SESSION
     adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -119,7 +120,15 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
     found = reading(
-        Asked(wanted.start, end, None, wanted.as_of, wanted.hours, anchor=wanted.anchor),
+        Asked(
+            wanted.start,
+            end,
+            None,
+            wanted.as_of,
+            wanted.hours,
+            anchor=wanted.anchor,
+            quarantined=wanted.quarantined,
+        ),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,

@@ -12,8 +12,9 @@ import typer
 from market_data import __version__
 from market_data.cli.calendar_commands import calendar
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyAnchor, AnyLength, AnyLevel, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyAnchor, AnyLength, AnyLevel, AnySession, AsJson, OfDemo, Quarantined
 from market_data.cli.output import EXIT_CODES
+from market_data.cli.quality_commands import quality
 from market_data.cli.repair_commands import repair
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
@@ -37,6 +38,7 @@ app.add_typer(universe, name="universe")
 app.add_typer(calendar, name="calendar")
 app.add_typer(copies)
 app.add_typer(repair, name="repair")
+app.add_typer(quality, name="quality")
 
 backfill = typer.Typer(
     no_args_is_help=True,
@@ -202,6 +204,7 @@ def bars(
     session: AnySession = None,
     anchor: AnyAnchor = "session",
     adjustment: AnyLevel = None,
+    quarantined: Quarantined = False,
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -226,7 +229,9 @@ def bars(
 
     level = Adjustment(adjustment) if adjustment else None
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours, Anchor(anchor), level)
+    wanted = work.Wanted(
+        symbol, interval, start, end, limit, as_of, hours, Anchor(anchor), level, quarantined
+    )
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

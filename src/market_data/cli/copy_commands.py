@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from market_data.cli.options import AnyLength, AnyLevel, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyLength, AnyLevel, AnySession, AsJson, OfDemo, Quarantined
 
 copies = typer.Typer()
 
@@ -23,6 +23,7 @@ def export(
     from_year: Annotated[int | None, typer.Option(min=1970, max=2099, help="First year, in UTC.")] = None,
     to_year: Annotated[int | None, typer.Option(min=1970, max=2099, help="Last year.")] = None,
     as_of: Annotated[str | None, typer.Option(help="What was known at this moment; else now.")] = None,
+    quarantined: Quarantined = False,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +44,7 @@ def export(
         to_year,
         as_of,
         Adjustment(adjustment) if adjustment else None,
+        quarantined,
     )
     work.run(folder, which, demo=demo, as_json=as_json)
 

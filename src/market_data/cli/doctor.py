@@ -32,7 +32,7 @@ from market_data.providers import discover
 from market_data.route.account import accounts
 from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
-from market_data.store import universe
+from market_data.store import quarantine, universe
 from market_data.store.connect import describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
 from market_data.store.schema import Standing
@@ -110,6 +110,7 @@ async def _database(settings: Settings) -> list[Finding]:
             state, found = await describe(database), await standing(database)
             problem = found.problem()
             members = await universe.load(database) if not problem else []
+            doubted = await quarantine.counts(database) if not problem else {}
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
@@ -122,7 +123,7 @@ async def _database(settings: Settings) -> list[Finding]:
     )
     if problem and found.made:
         return [store, _unread()]
-    return [store, _held(Counter(one.tier for one in members)), *_doubles(members)]
+    return [store, _held(Counter(one.tier for one in members)), *_doubles(members), _doubted(doubted)]
 
 
 def _tables(found: Standing) -> str:
@@ -146,6 +147,13 @@ def _unread() -> Finding:
 
 def _embedded(name: str, found: str) -> Finding:
     return Finding(area="store", name=name, ok=True, found=found)
+
+
+def _doubted(counts: Mapping[str, int]) -> Finding:
+    """How many bars are quarantined: no fault, but somebody may want to look."""
+    found = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    advice = "" if not found else "`market-data quality list`"
+    return Finding(area="quality", name="quarantined", ok=True, found=found or "none", mend=advice)
 
 
 def _held(tiers: Mapping[Tier, int]) -> Finding:

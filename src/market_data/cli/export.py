@@ -20,7 +20,7 @@ from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.market.spelling import held_as
-from market_data.serve.asked import check_session
+from market_data.serve.asked import check_quarantined, check_session
 from market_data.serve.level import level_of
 from market_data.serve.window import EARLIEST, LATEST, read_datetime, read_length
 from market_data.store import read, universe
@@ -41,6 +41,7 @@ class Which:
     to_year: int | None
     as_of: str | None
     adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,16 @@ async def _partitions(
     if row is None or row["first"] is None:
         return []
     market = hours_of(instrument.exchange, instrument.asset_type, as_of)
-    question = read.Question(instrument.symbol, length, Span(EARLIEST, LATEST), market, which.hours, as_of)
+    question = read.Question(
+        instrument.symbol,
+        length,
+        Span(EARLIEST, LATEST),
+        market,
+        which.hours,
+        as_of,
+        quarantined=which.quarantined,
+    )
+    check_quarantined(question)
     place = Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
     if length.stored is Interval.D1:
         return [Partition(place / NAME, question)]

@@ -39,7 +39,7 @@ def check_anchor(anchor: Anchor, length: Length) -> None:
         raise ValueError("a 1d bar begins with its session: leave anchor out, or use anchor=session")
     if Interval.D1.seconds % length.seconds:
         raise ValueError(
-            f"{length} does not divide a day, so its bars have no fixed place on the clock: use a length that "
+            f"{length} does not divide a day, so its bars have no fixed place on the clock: use one that "
             "does, such as 5m, 15m, 30m, 1h, 90m, 2h or 4h, or anchor=session"
         )
 

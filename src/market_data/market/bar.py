@@ -26,6 +26,7 @@ class BarStatus(StrEnum):
     PARTIAL = "partial"  # its interval, or its provider's delay, was not over when it was asked for
     FINAL = "final"
     CORRECTED = "corrected"  # its provider changed a bar that had been final
+    QUARANTINED = "quarantined"  # doubted: only in answers that ask for such bars, never in a table of bars
 
 
 class Adjustment(StrEnum):

@@ -103,10 +103,12 @@ def _of_day(stored: Bars, day: int, level: Level) -> Bars:
 def _steps(bars: Bars, stored: Bars) -> bool:
     """Whether bars of a session are a split away from the stored ones on either side of them."""
     first, last = int(np.argmin(bars.ts)), int(np.argmax(bars.ts))
-    before = stored.close[stored.ts < bars.ts[first]][-1:] / bars.close[first]
-    after = stored.close[stored.ts > bars.ts[last]][:1] / bars.close[last]
-    ratios = np.concatenate((before, after))
-    return bool(len(ratios) and jumps(ratios).all() and (ratios > 1).all() | (ratios < 1).all())
+    before = stored.close[stored.ts < bars.ts[first]][-1:]
+    after = stored.close[stored.ts > bars.ts[last]][:1]
+    theirs = np.concatenate((before, after))
+    ours = np.repeat((bars.close[first], bars.close[last]), (len(before), len(after)))
+    far = bool(len(theirs)) and bool(jumps(theirs, ours).all())
+    return far and bool((theirs > ours).all() | (theirs < ours).all())
 
 
 def _compared(days: Times, ratios: Numbers, met: Mask) -> tuple[set[int], set[int]]:

@@ -19,11 +19,29 @@ from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AnchorAt, AsOf, End, Form, Level, Limit, Next, Session, Start
+from market_data.serve.question import (
+    AnchorAt,
+    AsOf,
+    End,
+    Form,
+    Level,
+    Limit,
+    Next,
+    Quarantined,
+    Session,
+    Start,
+)
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
 Kind = TypeVar("Kind", bound=StrEnum)
+
+
+class Include(StrEnum):
+    """Whether doubted bars are among those of an answer."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,7 @@ class Asked:
     form: Format | None = None
     anchor: Anchor = Anchor.SESSION
     adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +104,14 @@ def read_asked(
     form: Form = None,
     anchor: AnchorAt = None,
     adjustment: Level = None,
+    quarantined: Quarantined = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
     counted = _one_of(Anchor, "anchor", anchor) or Anchor.SESSION
     level = _one_of(Adjustment, "adjustment", adjustment)
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted, level)
+    include = _one_of(Include, "quarantined", quarantined) is Include.INCLUDE
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted, level, include)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -130,6 +151,14 @@ def _check_anchor(length: Length, anchor: Anchor) -> None:
         raise BadQuestion(f"anchor: {error}") from None
 
 
+def check_quarantined(question: Question) -> None:
+    """BadQuestion where quarantined bars are asked for among bars that are built: none is built from them."""
+    if question.quarantined and question.built:
+        raise BadQuestion(
+            "quarantined: no bar is built from quarantined ones: ask for interval 1m, or 1d without session"
+        )
+
+
 def reading(
     asked: Asked,
     instrument: Instrument,
@@ -142,7 +171,7 @@ def reading(
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
     _check_anchor(length, asked.anchor)
-    sealed = (
+    sealed: tuple[str | None, ...] = (
         instrument.symbol,
         str(length),
         asked.hours,
@@ -152,12 +181,21 @@ def reading(
         asked.anchor,
         asked.adjustment,
     )
+    sealed += ("quarantined",) if asked.quarantined else ()
     market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)
         question = Question(
-            instrument.symbol, length, span, market, asked.hours, as_of, None, at.adjustment, asked.anchor
+            instrument.symbol,
+            length,
+            span,
+            market,
+            asked.hours,
+            as_of,
+            adjustment=at.adjustment,
+            anchor=asked.anchor,
+            quarantined=asked.quarantined,
         )
         return Reading(question, at.window, sealed)
     window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
@@ -168,5 +206,15 @@ def reading(
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    question = Question(instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor)
+    question = Question(
+        instrument.symbol,
+        length,
+        span,
+        market,
+        asked.hours,
+        as_of,
+        anchor=asked.anchor,
+        quarantined=asked.quarantined,
+    )
+    check_quarantined(question)
     return Reading(question, window, sealed)

@@ -61,6 +61,7 @@ class BatchQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ]
     interval: Literal["1m", "1d"] = "1m"
     bars: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_BATCH_BARS)] = 1
+    quarantined: Literal["exclude", "include"] = "exclude"
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +134,13 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     known = {one.symbol for one in await universe.load(parts.database, only_active=False)}
     held = held_as(known)
     symbols = {held.get(one, one) for one in symbols}
-    found = await bars_table.last_of_many(parts.database, sorted(symbols & known), interval, data.bars)
+    found = await bars_table.last_of_many(
+        parts.database,
+        sorted(symbols & known),
+        interval,
+        data.bars,
+        quarantined=data.quarantined == "include",
+    )
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
     return BatchAnswer(interval=interval, bars=found, errors=errors)

@@ -109,6 +109,14 @@ Level = Annotated[
         schema_extra={"enum": [one.value for one in Adjustment]},
     ),
 ]
+Quarantined = Annotated[
+    str | None,
+    QueryParameter(
+        schema_extra={"enum": ["exclude", "include"]},
+        description="`include`: with the bars that are doubted, where no other is stored; their status is "
+        "`quarantined`. Only bars of 1m and 1d as stored: none is built from them. Without it, `exclude`.",
+    ),
+]
 AsOf = Annotated[
     str | None,
     QueryParameter(

@@ -40,9 +40,10 @@ class Table(Enum):
         """A condition on minutes that 0.1.0 labelled `split`: those before a known split are not raw."""
         return sql("bars_at_level") if self is Table.INTRADAY else ""
 
-    def sql(self, name: str, since: str = EVER) -> str:
+    def sql(self, name: str, since: str = EVER, *, quarantined: bool = False) -> str:
         """The named query on this table; `since` is EVER or RECENT."""
         table, key, same = self.value
+        table = self._with_quarantined if quarantined else table
         return sql(name, table=table, key=key, same=same, since=since)
 
     def writing(self, name: str, **asked: str) -> str:
@@ -51,9 +52,10 @@ class Table(Enum):
         newer = sql("bars_asked", **asked)
         return sql(name, newer=newer, table=table, key=key, same=same)
 
-    def reading(self, name: str, *, within: str = "") -> str:
+    def reading(self, name: str, *, within: str = "", quarantined: bool = False) -> str:
         """The named query that reads bars; `within` is a further condition on them."""
         table, key, _ = self.value
+        table = self._with_quarantined if quarantined else table
         order = key.removeprefix("symbol, interval, ")
         sorted_ = "" if within else f"ORDER BY {order}"
         return sql(
@@ -64,6 +66,10 @@ class Table(Enum):
             sorted=sorted_,
             within=within,
         )
+
+    @property
+    def _with_quarantined(self) -> str:
+        return sql("bars_or_quarantined", table=self.value[0])
 
 
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
@@ -106,18 +112,18 @@ async def news(
 
 
 async def last_of_many(
-    database: Database, symbols: Sequence[str], interval: Interval, count: int
+    database: Database, symbols: Sequence[str], interval: Interval, count: int, *, quarantined: bool = False
 ) -> dict[str, list[KnownBar]]:
     """By symbol, the newest `count` stored bars, oldest first; a symbol without bars is left out.
 
-    Days of a symbol are all of one level.
+    `quarantined`: with those that are doubted, where no bar is stored. Days of a symbol are all of one level.
     """
     most, count = count, _rows_of(interval, count)
     found: dict[str, list[KnownBar]] = {}
     for since in Table.of(interval).looks:
         wanting = [one for one in symbols if len(found.get(one, ())) < count]
         found = {one: bars for one, bars in found.items() if len(bars) >= count}
-        query = Table.of(interval).sql("bars_last_of_many", since)
+        query = Table.of(interval).sql("bars_last_of_many", since, quarantined=quarantined)
         for row in await database.fetch(query, wanting, interval.value, count) if wanting else ():
             symbol, *values = row.items()
             found.setdefault(symbol[1], []).append(_known(values))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
+from market_data.market.quarantined import NO_CHANGE, QuarantineChange
 from market_data.market.span import moment
 from market_data.store import touched
 from market_data.store.cursor import Mark
@@ -29,6 +30,7 @@ class Told:
     bars: Bars
     partial: Mask
     rejected: tuple[Rejected, ...] = ()
+    quarantine: QuarantineChange = NO_CHANGE  # what it changes there
     mark: Mark | None = None  # where it moves the cursor
     restates: bool = False  # its values replace those of others too: the provider tells its history anew
     asked_at: float | None = None  # when they were asked for; None: nothing known is newer

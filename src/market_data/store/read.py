@@ -39,6 +39,7 @@ class Question:
     limit: int | None = None  # None: all of them
     adjustment: str = ""  # of days as they are stored, the level of all of them; "": whatever there is
     anchor: Anchor = Anchor.SESSION  # of bars that are built
+    quarantined: bool = False  # with those that are doubted, where no bar is stored
 
     @property
     def built(self) -> bool:
@@ -89,7 +90,7 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
         sessions = _ends(found)
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
-    query = table.reading("bars_stored")
+    query = table.reading("bars_stored", quarantined=question.quarantined)
     level = question.adjustment if table is Table.DAILY else ""
     return query, *series, *bounds, level, question.limit, *sessions
 

@@ -7,7 +7,7 @@ import asyncpg
 import numpy as np
 
 from market_data.market.span import moment
-from market_data.store import bulk, few, heads, touched
+from market_data.store import bulk, few, heads, quarantine, touched
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, Database, sql
 
@@ -32,7 +32,9 @@ async def keep(database: Database, told: Told) -> Change:
 
 
 async def _kept(database: Database, told: Told) -> Change:
-    one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(told.late()))
+    one_way = len(told.bars) <= few.MOST and not (
+        told.rejected or told.quarantine or told.restates or len(told.late())
+    )
     if one_way:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
@@ -52,6 +54,8 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     """
     if told.rejected:
         await _keep_rejected(connection, told)
+    if told.quarantine:
+        await quarantine.put(connection, _source(told), told.quarantine)
     if len(told.bars) and (told.restates or (len(told.bars) > few.MOST and trusting)):
         return await bulk.write(connection, told)
     change = await _locked(connection, told)
@@ -75,6 +79,17 @@ async def _in_transaction(database: Database, told: Told, *, trusting: bool) -> 
         if not trusting:
             await connection.execute(sql("plan_anew"))
         return await write(connection, told, trusting=trusting)
+
+
+def _source(told: Told) -> quarantine.Source:
+    return quarantine.Source(
+        told.symbol,
+        told.interval,
+        told.provider,
+        told.adjustment.value,
+        told.volume_scope.value,
+        told.asked_at or told.as_of,
+    )
 
 
 async def _keep_rejected(connection: Connection, told: Told) -> None:

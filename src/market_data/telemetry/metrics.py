@@ -61,14 +61,15 @@ METRICS = (
         Counter,
         "bars_rejected_total",
         ("interval", "source", "reason"),
-        "Bars that were told but not believed.",
+        "Bars that were impossible, or that an operator rejected.",
     ),
     Metric(
         Counter,
         "bars_doubted_total",
         ("interval", "source", "doubt", "outcome"),
-        "Bars that were strange, and what became of them.",
+        "Bars that were doubted, and what became of them.",
     ),
+    Metric(Gauge, "quarantined_bars", ("reason",), "Doubted bars that nothing has settled yet."),
     Metric(
         Gauge,
         "ingestion_lag_seconds",
