@@ -80,11 +80,7 @@ class Ingested:
     rejected: int
     quarantined: int  # bars that are doubted and that nobody contradicts
     completeness: float | None  # None: the calendar expected none
-
-    @property
-    def held(self) -> int:
-        """The former name of `quarantined`."""
-        return self.quarantined
+    refused: tuple[int, ...] = ()  # the labels (epoch seconds) of the rejected ones
 
 
 class Ingest:
@@ -132,7 +128,8 @@ class Ingest:
             had = np.union1d(had, np.array(believed.doubted, np.int64))
         share = _completeness(delivery, had, final_before)
         doubted = len(believed.doubted) + len(leveled.left_out)
-        return Ingested(changed, len(verdict.rejected), doubted, share)
+        refused = tuple(sorted({one.row[0] for one in verdict.rejected}))
+        return Ingested(changed, len(verdict.rejected), doubted, share, refused)
 
     async def _with_volumes(self, delivery: Delivery, told: Told) -> Told:
         if not delivery.reach.zero_is_unknown:
