@@ -86,7 +86,7 @@ class Healer:
                 break
             # the first may be anybody: one that is not able may have some of it all the same
             without = [one for one in self.gather.router.roster.providers if asked and one not in able]
-            around = query.of(self._around(query, instrument))
+            around = query.of(self._around(query))
             gathered = await self._ask(around, instrument.exchange, [*without, *asked], said)
             name = gathered.answered.provider
             asked.add(name)
@@ -219,7 +219,7 @@ class Healer:
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
         return gathered
 
-    def _around(self, query: Query, instrument: Instrument) -> Span:
+    def _around(self, query: Query) -> Span:
         """The query's span with some bars before and after it: they prove that the provider has the symbol.
 
         It costs no further call: what one call can be asked for is not left.
