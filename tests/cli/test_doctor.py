@@ -11,8 +11,11 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
 from market_data.simulate import Fault, Plan, Running, SimulatorConfig, Switched, paced, start
+from market_data.store import universe
+from market_data.store.connect import Database
 
 from .conftest import COMMAND_SECONDS, SOURCES, Ran, Run
 
@@ -74,6 +77,19 @@ async def test_a_service_that_can_work_is_exit_code_0_and_no_key_is_shown(
         assert found[name]["ok"], found[name]
         assert "of BTC-USD in" in found[name]["found"]
     assert KEY not in ran.out + ran.err
+
+
+async def test_an_instrument_that_is_collected_under_two_spellings_is_named(
+    run: Run, database: Database
+) -> None:
+    both = ("BRK-B", "BRK.B", "AAPL")
+    await universe.put(database, [Instrument(one, "NYSE", AssetType.EQUITY, Tier.T1) for one in both])
+    found = _by_name(run("doctor", "--no-ask", "--json"))["2 spellings"]
+    assert (found["ok"], found["found"]) == (False, "BRK.B BRK-B")
+    assert found["mend"] == "`market-data universe remove BRK-B` keeps BRK.B"
+    run("universe", "remove", "BRK-B")
+    assert "2 spellings" not in _by_name(run("doctor", "--no-ask", "--json"))
+    assert {one.symbol for one in await universe.load(database)} == {"BRK.B", "AAPL"}
 
 
 async def test_refusals_and_throttling_are_told_apart(run: Run, simulator: Running) -> None:

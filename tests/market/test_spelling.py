@@ -97,7 +97,6 @@ def test_a_pair_of_currencies_is_no_crypto() -> None:
         ("EURUSD", "EURUSD is a pair of currencies"),
         ("EUR-USD", "EUR-USD is a pair of currencies"),
         ("AAPL240621C00190000", "AAPL240621C00190000 is an option"),
-        ("7203", "7203 is no US symbol"),
     ],
 )
 def test_what_is_no_us_symbol_is_told_with_what_is_right(symbol: str, says: str) -> None:
@@ -106,7 +105,20 @@ def test_what_is_no_us_symbol_is_told_with_what_is_right(symbol: str, says: str)
 
 @pytest.mark.parametrize(
     "symbol",
-    ["AAPL", "BRK.B", "MKC-V", "BAC-PL", "BAC.PR.L", "NSPR.WS.B", "^GSPC", "S1", "USD", "BF.A", "HEI.A"],
+    [
+        "AAPL",
+        "BRK.B",
+        "MKC-V",
+        "BAC-PL",
+        "BAC.PR.L",
+        "NSPR.WS.B",
+        "^GSPC",
+        "S1",
+        "700",
+        "USD",
+        "BF.A",
+        "HEI.A",
+    ],
 )
 def test_us_symbols_are_let_through(symbol: str) -> None:
     assert why_not_us(symbol) is None

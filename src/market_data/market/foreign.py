@@ -49,10 +49,6 @@ def why_not_us(symbol: str) -> str | None:
         return f"{symbol} is a future: {_COLLECTED}"
     if _OPTION.fullmatch(symbol):
         return f"{symbol} is an option: {_COLLECTED}"
-    if symbol.isdigit():
-        return (
-            f"{symbol} is no US symbol: add it with the suffix and the exchange, such as {symbol}.T with XTKS"
-        )
     return None
 
 
