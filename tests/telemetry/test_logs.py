@@ -19,6 +19,7 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    ClockCompared,
     Coordinated,
     Event,
     GapsFound,
@@ -81,6 +82,7 @@ LINES: list[tuple[Event, str, str]] = [
     (BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 12.0, "no"), "warning", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "no"), "error", "Backfill ended"),
     (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
+    (ClockCompared(30.1, 0, "30 s"), "warning", "The clock was compared with the providers' clocks"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]
