@@ -255,6 +255,17 @@ class _Assembly:
             clock=self.clock,
         )
 
+    @cached_property
+    def alone(self) -> Alone:
+        return Alone(
+            replicas=self.replicas,
+            sweeper=self.sweeper,
+            quotes=self.quote_sweeper,
+            fetcher=self.fetcher,
+            in_force=self.in_force,
+            clock=self.clock,
+        )
+
     def loops(self) -> Loops:
         """What finds and does work, and what serves."""
         worker = Worker(
@@ -265,14 +276,6 @@ class _Assembly:
             tell=self.tell,
             clock=self.clock,
         )
-        alone = Alone(
-            replicas=self.replicas,
-            sweeper=self.sweeper,
-            quotes=self.quote_sweeper,
-            fetcher=self.fetcher,
-            in_force=self.in_force,
-            clock=self.clock,
-        )
         work: dict[str, Loop] = {
             "fetch": self.fetcher.work,
             "sweep": lambda: self.sweeps.run(
@@ -281,7 +284,7 @@ class _Assembly:
             "quotes": lambda: Sweeps(self.in_force, self.clock).run(
                 self.quote_sweeper.sweep, lambda: self.quote_sweeper.tick
             ),
-            "alone": alone.run,
+            "alone": self.alone.run,
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,

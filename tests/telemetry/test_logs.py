@@ -20,6 +20,7 @@ from market_data.events import (
     BarsDoubted,
     BarsWritten,
     CalendarChanged,
+    ClockCompared,
     Coordinated,
     Event,
     GapsFound,
@@ -87,6 +88,7 @@ LINES: list[tuple[Event, str, str]] = [
         "The calendar of an exchange changed",
     ),
     (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
+    (ClockCompared(30.1, 0, "30 s"), "warning", "The clock was compared with the providers' clocks"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]

@@ -41,12 +41,12 @@ async def newest(connection: Connection) -> Version | None:
 
 
 async def renames(connection: Connection, since: datetime) -> list[tuple[str, str]]:
-    """The renames after a moment, newest first: the former symbol and the new one."""
+    """The renames after a moment, oldest first: the former symbol and the new one."""
     found = []
     for row in await connection.fetch(sql("versions_renames"), since):
         source = json.loads(row["source_meta"])
         told = source.get("renamed") or [[source["from"], source["to"]]]
-        found += [(former, symbol) for former, symbol in reversed(told)]
+        found += [(former, symbol) for former, symbol in told]
     return found
 
 

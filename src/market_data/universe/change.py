@@ -89,7 +89,7 @@ async def roll_back(database: Database, tag: str) -> Outcome:
     then = {one.symbol: one for one in await universe.members(database, version.created_at)}
     async with database.transaction() as connection:
         known = await universe.held(connection)
-        renamed = await _named_back(connection, version)
+        renamed = await _named_back(connection, version, then)
         held = await universe.held(connection) if renamed else known
         gone = [replace(one, active=False) for one in held if one.symbol not in then]
         after = [*then.values(), *gone]
@@ -100,19 +100,26 @@ async def roll_back(database: Database, tag: str) -> Outcome:
         return await _recorded(connection, known, after, source, None)
 
 
-async def _named_back(connection: Connection, version: Version) -> list[tuple[str, str]]:
-    """Undo the renames since a version, newest first; which symbols became which."""
-    undone = []
+async def _named_back(connection: Connection, version: Version, then: Iterable[str]) -> list[tuple[str, str]]:
+    """Give those who were members at a version (`then`) the names of then; which symbols became which."""
+    names = {name: name for name in then}  # by the name of then, that of now
     for former, symbol in await versions.renames(connection, version.created_at):
-        if not await universe.rename(connection, symbol, former):
+        names.update([(one, symbol) for one, now in names.items() if now == former])
+    wrong, done = {one: now for one, now in names.items() if one != now}, list[tuple[str, str]]()
+    while wrong:
+        for one, now in wrong.items():
+            if await universe.rename(connection, now, one):
+                break
+        else:
+            one, now = next(iter(wrong.items()))
             raise BadQuestion(
-                f"{symbol} was {former} at {version.version_tag}, but {former} is another member, or has "
-                f"bars of its own, now; rename that first (`market-data universe rename {former} NEW`), then "
-                "roll back; nothing was changed",
+                f"{now} was {one} at {version.version_tag}, but {one} is another member, or has bars of its "
+                f"own, now; rename that first (`market-data universe rename {one} NEW`), then roll back; "
+                "nothing was changed",
                 status=409,
             )
-        undone.append((symbol, former))
-    return undone
+        done.append((wrong.pop(one), one))
+    return done
 
 
 async def rename(database: Database, former: str, symbol: str) -> Outcome:
