@@ -1,7 +1,7 @@
 """Asks an adjusting provider for its splits where its older minutes need them: one call per symbol and day.
 
-The chart of minutes states the splits of its own window alone. Whether one lies between older minutes and now,
-the daily bars of the same provider say, from the oldest bar in question to today.
+The chart of minutes states the splits of its own window alone. Whether one lies between older minutes and
+now, the daily bars of the same provider say, from the oldest bar in question to today.
 """
 
 from collections.abc import Callable

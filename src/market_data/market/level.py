@@ -1,7 +1,7 @@
 """Decides at which price level an adjusting provider's minutes are; pure.
 
-Known splits say it. What is stored at the raw level has the last word: where a provider's bars, converted, are
-not those that are stored, a split is missing from what is known, or is not in its prices yet.
+Known splits say it. What is stored at the raw level has the last word: where a provider's bars, converted,
+are not those that are stored, a split is missing from what is known, or is not in its prices yet.
 """
 
 from dataclasses import dataclass
