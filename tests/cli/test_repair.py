@@ -19,8 +19,8 @@ INSERT = """
     INSERT INTO {table} (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
                          revision, adjustment, volume_scope {more})
     SELECT 'SPL', '1m',
-           $1::timestamptz + number * interval '1 minute', $2::float8, $2::float8 + 1, $2::float8 - 1, $2::float8,
-           $3, 'yahoo', $4, $5, $6, 'split', 'unknown' {value}
+           $1::timestamptz + number * interval '1 minute', $2::float8, $2::float8 + 1, $2::float8 - 1,
+           $2::float8, $3, 'yahoo', $4, $5, $6, 'split', 'unknown' {value}
     FROM generate_series(0, 4) AS number
 """
 ROWS = """
