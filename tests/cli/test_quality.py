@@ -7,12 +7,12 @@ import pytest
 
 from .conftest import Run
 
-BAR = (
-    "INSERT INTO quarantined_bars (symbol, interval, ts, provider, adjustment, volume_scope, open, high, low, "
-    "close, volume, reason, evidence, first_received, last_received) "
-    "VALUES ('AAPL', '1m', '2024-07-03 13:40Z', 'yahoo', 'raw', 'unknown', 1000, 1001, 999, 1000, 10, 'jump', 'close 1000 after 100', '2024-07-03 13:41Z', "
-    "'2024-07-03 13:41Z')"
-)
+BAR = """
+INSERT INTO quarantined_bars (symbol, interval, ts, provider, adjustment, volume_scope, open, high, low,
+                              close, volume, reason, evidence, first_received, last_received)
+VALUES ('AAPL', '1m', '2024-07-03 13:40Z', 'yahoo', 'raw', 'unknown', 1000, 1001, 999, 1000,
+        10, 'jump', 'close 1000 after 100', '2024-07-03 13:41Z', '2024-07-03 13:41Z')
+"""
 
 
 @pytest.fixture

@@ -45,8 +45,9 @@ async def test_they_are_returned_in_every_format(doubted: Served, form: str) -> 
 
 
 async def test_pages_lead_through_them(doubted: Served) -> None:
-    params = {"start": OPEN, "quarantined": "include", "limit": 7}
-    found, cursor = [], {}
+    params: dict[str, object] = {"start": OPEN, "quarantined": "include", "limit": 7}
+    found: list[Any] = []
+    cursor: dict[str, object] = {}
     while True:
         got = await doubted.get(INTRADAY, **params, **cursor)
         found += got.json["bars"]
