@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from market_data.backfill.work import Worker
@@ -24,8 +25,9 @@ from market_data.simulate import Running
 from market_data.simulate.tape import Tape
 from market_data.store import universe
 from market_data.store.connect import Database
-from market_data.universe import change as _  # noqa: F401 - makes market_data.universe.change importable
 from market_data.wiring import service
+
+change = import_module("market_data.universe.change")
 
 MOST_ROUNDS = 2000
 """Backfills in one turn; past it something makes them without end."""
@@ -85,6 +87,10 @@ class Inside:
 
     async def follow(self, *instruments: Instrument) -> None:
         await universe.put(self.database, instruments)
+
+    async def rename(self, former: str, symbol: str) -> None:
+        """What `market-data universe rename` does. Raises BadQuestion where it is refused."""
+        await change.rename(self.database, former, symbol)
 
 
 @asynccontextmanager

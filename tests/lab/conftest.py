@@ -73,4 +73,4 @@ async def market(
             running(stores, world.service, {**environment, **(settings or {})}, wait)
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Market(world, truth, simulator, inside, session, connection)
+        yield Market(world, truth, simulator, inside, stores, session, connection)

@@ -1,6 +1,9 @@
 """A market that a scenario plays: what trades, what befalls the providers, how time passes, what is stored."""
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from market_data.hosting import Stores
 from market_data.market.bar import Row
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.simulate import Running
@@ -41,6 +45,7 @@ class Market:
     truth: Truth
     simulator: Running
     inside: Inside
+    stores: Stores
     session: aiohttp.ClientSession
     connection: "asyncpg.Connection[asyncpg.Record]"
     log: list[Fetched] = field(default_factory=list)
@@ -90,9 +95,9 @@ class Market:
         await self.inside.scan()
         await self.inside.work()
 
-    async def run_until(self, when: str, every: float = 60) -> None:
+    async def run_until(self, when: str | float, every: float = 60) -> None:
         """Let the service run, one turn each `every` seconds, the last one at `when`."""
-        end = at(when)
+        end = at(when) if isinstance(when, str) else when
         while self.world.now < end:
             await self.at(min(self.world.now + every, end))
             await self.turn()
@@ -112,6 +117,21 @@ class Market:
             return Got(reply.status, json.loads(text))
         except ValueError:
             return Got(reply.status, text)
+
+    async def command(self, *words: str) -> str:
+        """What `market-data WORDS` prints; the test fails if it does."""
+        environment = {
+            **os.environ,
+            "DATABASE_URL": self.stores.database_url,
+            "RLC_REDIS_URL": self.stores.redis_url,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "market_data", *words),
+            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        assert process.returncode == 0, (out + err).decode()
+        return out.decode()
 
     async def get(self, path: str, **params: object) -> Got:
         return await self.ask("GET", path, params={name: str(one) for name, one in params.items()})
@@ -180,15 +200,17 @@ class Market:
         truth = self.truth.story(symbol).minutes.ts.tolist()
         return [clock_time(one) for one in truth if at(start) <= one < at(end) and one not in have]
 
-    async def wrong(self, symbol: str, start: str, end: str) -> list[tuple[str, float, float]]:
-        """Final minutes whose close is not that of the truth: when, stored, true."""
+    async def wrong(
+        self, symbol: str, start: str, end: str, column: str = "close"
+    ) -> list[tuple[str, float, float]]:
+        """Final minutes whose close (or another column) is not that of the truth: when, stored, true."""
         have = await self.stored(symbol, start, end)
-        rows = self.truth.story(symbol).minutes.rows()
-        closes = {row[0]: row[4] for row in rows}
+        bars = self.truth.story(symbol).minutes
+        right = dict(zip(bars.ts.tolist(), getattr(bars, column).tolist(), strict=True))
         return [
-            (clock_time(label), row["close"], closes[label])
+            (clock_time(label), row[column], right[label])
             for label, row in sorted(have.items())
-            if label in closes and abs(row["close"] / closes[label] - 1) > 1e-6
+            if label in right and abs(row[column] - right[label]) > 1e-6 * right[label]
         ]
 
     async def days(self, symbol: str) -> dict[str, float]:
