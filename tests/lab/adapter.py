@@ -5,9 +5,9 @@ copy of this file, and of nothing else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -22,13 +22,15 @@ from market_data.serve.server import address, answer, listen
 from market_data.serve.socket import Sockets
 from market_data.settings import Configuration, read
 from market_data.simulate import Running
-from market_data.simulate.tape import Tape
+from market_data.simulate.tape import Listing, Tape
 from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.wiring import service
 
 change = import_module("market_data.universe.change")
 
+SIMULATOR_ADJUSTS = "splits" in Listing.__dataclass_fields__
+"""Whether a tape names splits, and the simulator adjusts what Yahoo sends; of older builds the tape does it."""
 MOST_ROUNDS = 2000
 """Backfills in one turn; past it something makes them without end."""
 
@@ -55,7 +57,6 @@ class Inside:
     parts: Parts
     worker: Worker
     sweeper: Sweeper
-    clock: Clock
 
     @property
     def database(self) -> Database:
@@ -63,7 +64,7 @@ class Inside:
 
     async def sweep(self, only: Capability | None = None) -> list[Fetched]:
         """Make the fetch jobs that are due now, and do them."""
-        _, jobs = await self.sweeper.due(self.clock())
+        _, jobs = await self.sweeper.due(self.parts.clock())
         done = []
         for job in jobs:
             if only is None or job.capability is only:
@@ -103,21 +104,28 @@ async def running(
         return read({**settings, **over}, dotenv=None)
 
     async with service(reread({}), stores, reread=reread, clock=clock) as parts:
-        worker = _owner(parts.loops._work["backfill"])
-        assert isinstance(worker, Worker)
+        worker, alone = (_owner(parts.loops._work[name]) for name in ("backfill", "alone"))
         await parts.loops.finish_work()  # the lab takes their turns
         parts.loops.stopping = False
         parts.router._sleep = wait
         listener = listen("127.0.0.1", 0)
         server = asyncio.create_task(answer(build(parts), Sockets(parts), listener, parts.loops.finish_work))
-        sweeper = Sweeper(parts.database, parts.queue, parts.router.roster, parts.tell)
         try:
-            yield Inside(address(listener), parts, worker, sweeper, clock)
+            yield Inside(address(listener), parts, worker, alone._sweeper)
         finally:
             server.cancel()
             with suppress(asyncio.CancelledError):
                 await server
             listener.close()
+
+
+def with_splits(listing: Listing, splits: Iterable[tuple[int, float]]) -> Listing:
+    """The listing with its splits (00:00 UTC of the day, ratio), where the simulator knows of them."""
+    if not SIMULATOR_ADJUSTS:
+        return listing
+    kind = import_module("market_data.market.bar").Split
+    named: dict[str, Any] = {"splits": tuple(kind(effective, ratio) for effective, ratio in splits)}
+    return replace(listing, **named)
 
 
 def play(simulator: Running, tapes: Mapping[str, Tape]) -> None:

@@ -16,6 +16,8 @@ from market_data.providers import discover
 from market_data.simulate.rollup import by_interval, by_session, so_far, until
 from market_data.simulate.tape import Listing, Tape, asset_type_of, canonical, trading_hours
 
+from .adapter import SIMULATOR_ADJUSTS, with_splits
+
 DAY = Interval.D1.seconds
 
 Edit = Callable[[Bars, float], Bars]
@@ -43,11 +45,13 @@ class Story:
     edits: dict[str, list[Edit]] = field(default_factory=dict)  # by provider; "*" is every provider
     own_minutes: dict[str, Bars] = field(default_factory=dict)  # by provider: instead of all others
     own_days: dict[str, Bars] = field(default_factory=dict)
+    unknown_at: set[str] = field(default_factory=set)  # providers that have never heard of it
 
     def listing(self) -> Listing:
         """What the simulator says of it."""
         first = min((int(bars.ts[0]) for bars in (self.minutes, self.days) if len(bars)), default=0)
-        return Listing(self.symbol, self.symbol, asset_type_of(self.symbol), self.hours, first)
+        listing = Listing(self.symbol, self.symbol, asset_type_of(self.symbol), self.hours, first)
+        return with_splits(listing, [(one.effective, one.ratio) for one in self.splits])
 
     def minutes_of(self, provider: str, span: Span, now: float, *, adjusted: bool) -> Bars:
         """The minutes that a provider has at `now`, at its price level."""
@@ -106,13 +110,14 @@ class ProviderTape:
 
     def listing(self, symbol: str) -> Listing | None:
         story = self.truth.stories.get(symbol)
-        if story is None or not (len(story.minutes) or len(story.days) or self.provider in story.own_minutes):
+        if story is None or self.provider in story.unknown_at:
             return None
-        return story.listing()
+        known = len(story.minutes) or len(story.days) or self.provider in story.own_minutes
+        return story.listing() if known else None
 
     def bars(self, symbol: str, interval: Interval, span: Span, now: float) -> Bars:
         story = self.truth.stories.get(symbol)
-        if story is None:
+        if story is None or self.provider in story.unknown_at:
             return Bars.none()
         if interval is Interval.D1:
             return story.days_of(self.provider, span, now, adjusted=self._adjusts(Capability.EOD))
@@ -122,6 +127,8 @@ class ProviderTape:
         return _within(by_interval(found, interval, story.hours), span)
 
     def _adjusts(self, capability: Capability) -> bool:
+        if SIMULATOR_ADJUSTS:
+            return False
         reach = discover()[self.provider].facts.reach.get(capability)
         return reach is not None and reach.adjustment is not Adjustment.RAW
 
@@ -140,6 +147,23 @@ def every(count: int, offset: int = 0) -> Edit:
 def late(seconds: float) -> Edit:
     """Has each minute only so long after its end."""
     return lambda bars, now: bars.take(bars.ts + 60 + seconds <= now)
+
+
+def hidden(labels: Collection[int], until_: float) -> Edit:
+    """Has these minutes only from `until_` on."""
+    gone = np.array(sorted(labels), np.int64)
+    return lambda bars, now: bars if now >= until_ else bars.take(~np.isin(bars.ts, gone))
+
+
+def silent(since: float, until_: float) -> Edit:
+    """Has nothing at all while a phase lasts."""
+    return lambda bars, now: Bars.none() if since <= now < until_ else bars
+
+
+def late_while(seconds: float, until_: float) -> Edit:
+    """Is late until a moment, and then is not."""
+    hold = late(seconds)
+    return lambda bars, now: hold(bars, now) if now < until_ else bars
 
 
 def revised(label: int, since: float, **values: float) -> Edit:
