@@ -89,11 +89,11 @@ class Market:
         self.world.error = seconds
         await self.at(self.world.now)
 
-    async def turn(self) -> None:
-        """One turn of everything that the service does: sweep, scan, backfills."""
+    async def turn(self) -> int:
+        """One turn of everything that the service does: sweep, scan, backfills; how many of these."""
         self.log += await self.inside.sweep()
         await self.inside.scan()
-        await self.inside.work()
+        return await self.inside.work()
 
     async def run_until(self, when: str | float, every: float = 60) -> None:
         """Let the service run, one turn each `every` seconds, the last one at `when`."""

@@ -13,7 +13,7 @@ from ..truth import Edit
 
 PROVIDERS = (("yahoo",), ("alpaca",), ("alpaca", "yahoo"), ("alpaca", "tiingo", "yahoo"), ("twelvedata", "yahoo"))
 """The enabled providers of a service's life."""
-ACTIVE_MINUTES = (24, 30, 36)
+ACTIVE_MINUTES = (18, 24, 30)
 """How long each session trades after its open; nothing trades in the rest of it."""
 AFTERWARDS_MINUTES = 3
 """How long the sessions after the history trade, so that the feeds are seen to have moved on."""
@@ -82,7 +82,7 @@ def draw(seed: int, only: tuple[str, ...], sessions: list[Span]) -> History:
     if chance.random() < 0.1:
         symbols.append(Symbol(f"L{seed % 10_000_000:07d}X", unknown=True))
     looks = _looks(chance, played, active)
-    read_at = sorted(chance.sample(looks, min(3, len(looks))))
+    read_at = sorted(chance.sample(looks, min(2, len(looks))))
     return History(seed, played, later, symbols, _phases(chance, only, played, active), looks, read_at)
 
 
@@ -204,6 +204,6 @@ def _looks(chance: Random, played: list[Span], active: int) -> list[float]:
         at = session.start + chance.randrange(60, 400)
         while at < session.start + active * 60 + 900:
             looks.append(float(at))
-            at += chance.choice((120, 240, 300, 420))
+            at += chance.choice((120, 300, 420, 600))
         looks.append(session.end + 2.3 * 3600)
     return looks

@@ -14,7 +14,7 @@ from .draw import History, Phase
 
 EVENING = 2.3 * 3600
 """Seconds after a session's close at which what is left over from it is looked at."""
-RESTS_AT = (0, 1, 2, 4, 5)
+RESTS_AT = (0, 1, 4, 5)
 """The sessions after the history at whose evenings the service looks: by then all has come that ever comes."""
 MOST_TURNS = 5
 """Turns of one evening."""
@@ -51,11 +51,10 @@ async def play(market: Market, history: History) -> Played:
         if market.world.error > 0:
             played.early += await _early(market, history)
         if when in history.read_at:
-            played.readings += [
-                await read(market, one.name, interval, _window(history, when))
-                for one in history.symbols[:1]
-                for interval in ("1m", "5m")
-            ]
+            interval = ("1m", "5m", "5m", "15m")[int(when) % 4]
+            played.readings.append(
+                await read(market, history.symbols[0].name, interval, _window(history, when))
+            )
     await _rest(market, history)
     return played
 
@@ -133,8 +132,6 @@ async def _rest(market: Market, history: History) -> None:
             continue
         await market.at(evening)
         for _ in range(MOST_TURNS):
-            before = market.provider().calls()
-            await market.turn()
-            if market.provider().calls() == before:
+            if not await market.turn():
                 break
             await market.later(120.0)
