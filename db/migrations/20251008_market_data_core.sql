@@ -363,17 +363,19 @@ CREATE TABLE provider_delays (
     exchange   text NOT NULL,
     interval   text NOT NULL,
     seconds    double precision NOT NULL,   -- after the end of a bar
+    newest     timestamptz NOT NULL,        -- the newest bar of any symbol that it has sent
     learned_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (provider, exchange, interval)
 );
 
--- Through which session (00:00 UTC of its date) the bars of a series have been asked for again.
+-- Through which session (00:00 UTC of its date) the bars of a series have been asked for again, by how many sessions
+-- later that is done.
 CREATE TABLE rechecks (
     symbol   text NOT NULL,
     interval text NOT NULL,
-    kind     text NOT NULL CHECK (kind IN ('evening', 'late')),
+    sessions integer NOT NULL,
     through  timestamptz NOT NULL,
-    PRIMARY KEY (symbol, interval, kind)
+    PRIMARY KEY (symbol, interval, sessions)
 );
 
 -- Bars that may be wrong though they are possible: kept and shown on request, never built into others. They leave when

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from market_data.calendar import hours_of
 from market_data.ingest import Delivery, Ingest, Ingested
 from market_data.market.bar import Adjustment, Bars
-from market_data.market.capability import Capability
+from market_data.market.capability import CAPABILITIES
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.route.router import Answered, Router
 from market_data.witness import Witnesses
-
-CAPABILITIES = {one.interval: one for one in (Capability.BARS_1M, Capability.EOD) if one.interval is not None}
-"""What answers questions for bars of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,19 @@ class Gather:
         assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
         if self._look is not None and not restates:
             await self._look(query, answered.provider, answered.reach.adjustment, answered.answer)
+        hours = hours_of(exchange, query.asset_type)
+        self._learn(answered, hours, interval)
         taken = await self._ingest(
             Delivery(
                 symbol=query.symbol,
                 interval=interval,
                 span=answered.span,
-                hours=hours_of(exchange, query.asset_type),
+                hours=hours,
                 provider=answered.provider,
                 reach=answered.reach,
                 bars=answered.answer,
                 asked_at=answered.asked_at,
+                delay=self.router.roster.delay(answered.provider, query.capability, hours.regular.name),
                 rows=rows or self.router.settings.live_batch_size,
                 restates=restates,
             ),
@@ -88,6 +89,17 @@ class Gather:
         if taken.completeness is not None and len(answered.answer):
             self.router.completed(answered.provider, query.capability, taken.completeness)
         return Gathered(answered, len(answered.answer), taken)
+
+    def _learn(self, answered: Answered, hours: MarketHours, interval: Interval) -> None:
+        """Note how new the newest bar of an answer is, of one that was asked for the newest there are."""
+        assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
+        before = answered.asked_at - interval.seconds
+        over = answered.answer.ts[answered.answer.ts <= before]
+        if len(over) and answered.span.end > before:
+            newest = int(over.max())
+            self.router.roster.delays.heard(
+                answered.provider, hours, interval, newest=newest, at=answered.asked_at
+            )
 
     def query(self, symbol: str, asset_type: AssetType, interval: Interval, span: Span) -> Query:
         """The question for a span of a series, asked now."""

@@ -53,6 +53,7 @@ class Delivery:
     asked_at: float  # epoch seconds
     rows: int = LIVE_ROWS  # written at once, at most
     restates: bool = False  # its values count before those of other providers too
+    delay: float = 0.0  # seconds after a bar's end before its provider has it, as learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,8 @@ def _ends(delivery: Delivery, bars: Bars) -> Times:
 
 def _final_before(delivery: Delivery) -> int:
     """The end of what was final when it was asked: bars that open before it are settled at this provider."""
-    settled_at, grid = delivery.asked_at - delivery.reach.delay, delivery.hours.regular
+    delay = max(delivery.reach.delay, delivery.delay)
+    settled_at, grid = delivery.asked_at - delay, delivery.hours.regular
     if delivery.interval is Interval.D1:
         labels = grid.last_labels(settled_at, Interval.D1, 2)  # the last of them may be of a running session
         over = labels[grid.ends(labels, Interval.D1) <= settled_at]

@@ -77,6 +77,7 @@ class Reach:
     trades_alone: bool = False  # bars are made of trades alone: one whose price moves has a volume
     early_and_late: bool = True  # whether minutes before the open and after the close are among its bars
     premium: bool = False  # free keys are known to be refused
+    stock_venue: str = ""  # the one exchange whose trades in stocks it counts; "": all, or it is not known
 
     def told(self, query: Query) -> Span | None:
         """What of the question's span it has bars of at this moment; None: of nothing."""

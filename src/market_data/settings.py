@@ -60,6 +60,14 @@ def _tiers(text: object) -> object:
     return () if named == ["NONE"] else tuple(named)
 
 
+def _numbers(text: object) -> object:
+    """`0,5` as a tuple; `none` is no number, for a setting that is set to nothing counts as unset."""
+    if not isinstance(text, str):
+        return text
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    return () if [one.lower() for one in named] == ["none"] else tuple(named)
+
+
 def _origins(text: object) -> object:
     """`https://a.example,https://b.example` as a tuple; `*` alone stands for all."""
     if not isinstance(text, str):
@@ -88,6 +96,8 @@ Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
 EodTiers = Annotated[tuple[Tier, ...], BeforeValidator(_tiers)]
 TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
+History = Annotated[dict[Tier, Annotated[int, Field(ge=0, le=36_525)]], BeforeValidator(_pairs)]
+Sessions = Annotated[tuple[Annotated[int, Field(ge=0, le=60)], ...], BeforeValidator(_numbers)]
 
 
 class Settings(BaseModel):
@@ -149,6 +159,18 @@ class Settings(BaseModel):
         14, ge=1, le=3650, description="Days that quotes are kept; on TimescaleDB a policy says it."
     )
     gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
+    history_1m_days: History = Field(
+        {},
+        description="Days of 1m bars that a tier should have, as in T0=30,T1=5; unset: what it has already.",
+    )
+    history_1d_years: History = Field(
+        {},
+        description="Years of daily bars that a tier should have, as in T0=10; unset: what it has already.",
+    )
+    recheck_after_sessions: Sessions = Field(
+        (0, 5),
+        description="How many sessions later minutes are asked for again, in the evening; or `none`.",
+    )
     gap_extended_hours: bool = Field(
         False, description="Whether minutes of early and late trading can be missing too."
     )

@@ -180,7 +180,7 @@ class _Assembly:
 
     @cached_property
     def finder(self) -> Finder:
-        return Finder(self.database, self.in_force, self.tell, self.clock)
+        return Finder(self.database, self.router.roster, self.in_force, self.tell, self.clock)
 
     @cached_property
     def gather(self) -> Gather:

@@ -7,11 +7,15 @@ from datetime import date
 import pytest
 
 from market_data.backfill import find as find_module
-from market_data.backfill.find import Finder, expected
+from market_data.backfill.completeness import expected
+from market_data.backfill.find import Finder
 from market_data.events import BackfillsQueued, Event
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
+from market_data.providers import discover
+from market_data.route.account import accounts
+from market_data.route.roster import Roster
 from market_data.settings import InForce, read
 from market_data.store import cursor, ledger, universe
 from market_data.store.connect import Database, open_database
@@ -115,15 +119,16 @@ async def collected(database: Database, *members: Instrument) -> None:
                 interval=interval,
                 source="yahoo",
                 through=at("2024-06-01 00:00"),
-                last_bar=None,
+                last_bar=at("2024-05-31 19:59"),
                 asked_at=0.0,
             )
 
 
 def finder(database: Database, now: float, events: list[Event], **settings: str) -> Finder:
-    return Finder(
-        database, InForce(read({"EOD_TIERS": "T2", **settings}, dotenv=None)), events.append, lambda: now
-    )
+    configuration = read({"EOD_TIERS": "T2", **settings}, dotenv=None)
+    in_force, providers = InForce(configuration), discover()
+    roster = Roster(providers, accounts(configuration, providers), in_force, lambda: now)
+    return Finder(database, roster, in_force, events.append, lambda: now)
 
 
 async def test_what_was_never_asked_for_is_the_sweeps_and_no_gap_yet(database: Database) -> None:

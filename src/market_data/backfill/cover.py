@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
-from market_data.backfill.find import FOREVER, settled_before
+from market_data.backfill.completeness import FOREVER, delay_of, settled_before
+from market_data.backfill.find import Finder
 from market_data.calendar import hours_of
 from market_data.market.bar import Times
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
-from market_data.market.span import Span
+from market_data.market.span import Span, moment
 from market_data.store import bars as bars_table
-from market_data.store import ledger, vacancies
-from market_data.store.connect import Database
+from market_data.store import cursor, gaps, ledger, vacancies
 from market_data.store.ledger import Open
 from market_data.store.vacancies import Vacancy
 
@@ -24,18 +25,21 @@ class State(StrEnum):
     """What is known of a stretch."""
 
     FILLED = "filled"
-    VACANT = "vacant"  # able providers agree that nothing traded
+    QUARANTINED = "quarantined"  # a bar was sent, but it is doubted
+    VACANT = "vacant"  # nothing traded, as far as it is proven: see `certainty`
     QUEUED = "queued"  # a backfill waits for it, or will once it is found
     RUNNING = "running"  # a backfill is under way
     FAILED = "failed"  # a dead letter, with why
-    PENDING = "pending"  # not final yet
+    PENDING = "pending"  # not final yet, or nobody can tell yet
+    UNKNOWN = "unknown"  # no provider has ever sent a bar of the symbol
+    MISSING = "missing"  # it is not there, and no scan looks so far back
     CLOSED = "closed"  # no session, or not listed
 
 
 class Condition(StrEnum):
     """A day in one word."""
 
-    AVAILABLE = "available"  # every bar is there, or its vacancy
+    AVAILABLE = "available"  # every bar is there, or its vacancy is proven
     DEGRADED = "degraded"  # some are missing
     PENDING = "pending"  # what is settled is there, the rest is not settled yet
     MISSING = "missing"  # none is there
@@ -43,11 +47,19 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A stretch of one state, and why."""
+    """A stretch of one state, and why; of a vacancy also how sure it is."""
 
     span: Span
     state: State
     why: str = ""
+    vacancy: Vacancy | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether nothing is missing of it."""
+        if self.state is State.VACANT:
+            return self.vacancy is not None and self.vacancy.proven
+        return self.state is State.FILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,104 +67,154 @@ class Known:
     """What the stores hold of a series in a window."""
 
     bars: Times  # the labels of final bars
+    quarantined: Times  # the labels of doubted ones
     vacancies: Sequence[Vacancy]
     backfills: Sequence[Open]
+    settled: int  # the end of what can be missing
+    since: int  # since when a scan looks for bars
+    unknown: bool  # no provider has ever sent a bar
 
 
-NOT_FOUND_YET = "the next scan queues it"
+LONGEST_NOTE_SECONDS = 31 * 86_400
+"""Windows up to this length are looked at for why nothing is missing."""
+SCANNED = "the scans queue it"
+NOT_SCANNED = (
+    "older than what is looked for (HISTORY_1M_DAYS, HISTORY_1D_YEARS): a backfill by hand asks for it"
+)
+NEVER_SENT = "no provider has ever sent a bar of this symbol: see whether it is spelled right"
+_CLOSED = (State.CLOSED, "", None)
+
+_Told = tuple[State, str, Vacancy | None]
 
 
-def runs(
-    window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, settled: int, known: Known
-) -> list[Run]:
+def runs(window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, known: Known) -> list[Run]:
     """The runs of `window`, oldest first, adjoining, together exactly the window.
 
-    `listed` is when the instrument traded, `settled` the end of what can be missing. Each label that the
-    calendar expects stands for the time to its bar's end.
+    `listed` is when the instrument traded. Each label that the calendar expects stands for the time to its
+    bar's end.
     """
     labels = grid.labels(window, interval)
     labels = labels[(labels >= listed.start) & (labels < listed.end)]
     ends = labels + interval.seconds if interval is Interval.D1 else grid.ends(labels, interval)
-    told = [
-        _state(int(label), settled, known, filled)
-        for label, filled in zip(labels, np.isin(labels, known.bars), strict=True)
-    ]
+    told, places = _painted(labels, known)
     found: list[Run] = []
     at = window.start
-    for label, end, (state, why) in zip(
-        labels.tolist(), np.minimum(ends, window.end).tolist(), told, strict=True
-    ):
-        if label > at:
-            found.append(Run(Span(at, label), State.CLOSED))
-        found.append(Run(Span(label, end), state, why))
+    for first, last in _stretches(labels, ends, places):
+        start, end = int(labels[first]), min(int(ends[last]), window.end)
+        if start > at:
+            found.append(Run(Span(at, start), *_CLOSED))
+        found.append(Run(Span(start, end), *told[places[first]]))
         at = end
     if at < window.end:
-        found.append(Run(Span(at, window.end), State.CLOSED))
-    return _joined(found)
+        found.append(Run(Span(at, window.end), *_CLOSED))
+    return found
 
 
-async def coverage_of(
-    database: Database,
-    instrument: Instrument,
-    interval: Interval,
-    window: Span,
-    now: float,
-    *,
-    extended: bool = False,
-) -> list[Run]:
-    """The runs of a window of one series, as the stores know them at `now`; see `runs`.
+async def coverage_of(finder: Finder, instrument: Instrument, interval: Interval, window: Span) -> list[Run]:
+    """The runs of a window of one series, as the stores know them now: see `runs`.
 
-    `extended`: early and late trading can be missing too.
+    Raises StoreUnavailable.
     """
+    database, now, settings = finder.database, finder.clock(), finder.in_force.settings
     hours = hours_of(instrument.exchange, instrument.asset_type)
     unfinished = await ledger.unfinished(database, [instrument.symbol], interval)
+    since = await finder.horizon.since([instrument], interval, settings)
     known = Known(
-        await bars_table.final_labels(database, instrument.symbol, interval, window),
-        await vacancies.load(database, instrument.symbol, interval, window),
-        unfinished.get(instrument.symbol, []),
+        bars=await bars_table.final_labels(database, instrument.symbol, interval, window),
+        quarantined=await gaps.quarantined(database, instrument.symbol, interval, window),
+        vacancies=await vacancies.load(database, instrument.symbol, interval, window),
+        backfills=unfinished.get(instrument.symbol, []),
+        settled=settled_before(interval, hours, now, delay_of(finder.roster, interval, hours)),
+        since=since[instrument.symbol],
+        unknown=bool(await cursor.unknown(database, [instrument.symbol], interval)),
     )
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
-    settled = settled_before(interval, hours, now)
     return runs(
-        window, interval, grid=hours.grid(extended=extended), listed=listed, settled=settled, known=known
+        window, interval, grid=hours.grid(extended=settings.gap_extended_hours), listed=listed, known=known
     )
+
+
+async def why_nothing(finder: Finder, instrument: Instrument, interval: Interval, window: Span) -> str:
+    """Why a backfill of a window asks for nothing, in one sentence."""
+    whole = Span(interval.floor(window.start), interval.floor(window.end - 1) + interval.seconds)
+    if whole.seconds > LONGEST_NOTE_SECONDS:
+        return "nothing is missing in this window"
+    states = {one.state for one in await coverage_of(finder, instrument, interval, whole)}
+    names = ", ".join(sorted(states))
+    early = ""
+    if states == {State.CLOSED} and not finder.in_force.settings.gap_extended_hours:
+        early = "; early and late trading counts only with GAP_EXTENDED_HOURS=true"
+    return f"nothing is missing in this window: it is {names}{early}"
 
 
 def condition(states: Iterable[Run]) -> Condition | None:
     """The condition of a day; None if the market was closed on it."""
     open_runs = [one for one in states if one.state is not State.CLOSED]
-    kinds = {one.state for one in open_runs}
-    if not kinds:
+    if not open_runs:
         return None
-    if kinds <= {State.FILLED, State.VACANT}:
+    left = {one.state for one in open_runs if not one.explained}
+    if not left:
         return Condition.AVAILABLE
-    if kinds <= {State.FILLED, State.VACANT, State.PENDING}:
+    if left == {State.PENDING}:
         return Condition.PENDING
-    return Condition.DEGRADED if State.FILLED in kinds else Condition.MISSING
+    some = any(one.state is State.FILLED for one in open_runs)
+    return Condition.DEGRADED if some else Condition.MISSING
 
 
-def _state(label: int, settled: int, known: Known, filled: bool) -> tuple[State, str]:
-    if filled:
-        return State.FILLED, ""
-    for vacancy in known.vacancies:
-        if label in vacancy.span:
-            return State.VACANT, f"agreed by {', '.join(vacancy.providers)}"
-    if label >= settled:
-        return State.PENDING, ""
+def _painted(labels: Times, known: Known) -> tuple[list[_Told], NDArray[np.intp]]:
+    """What is known of each label, as an index into a list; what is painted later counts first."""
+    told: list[_Told] = [(State.MISSING, NOT_SCANNED, None)]
+    places = np.zeros(len(labels), np.intp)
+    numbers: dict[tuple[State, str], int] = {}
+
+    def number(what: _Told) -> int:
+        if what[:2] not in numbers:
+            numbers[what[:2]] = len(told)
+            told.append(what)
+        return numbers[what[:2]]
+
+    def paint(start: float, end: float, what: _Told) -> None:
+        first, last = np.searchsorted(labels, (start, end))
+        if first < last:
+            places[first:last] = number(what)
+
+    paint(known.since, FOREVER, (State.QUEUED, SCANNED, None))
+    if known.unknown:
+        paint(0, FOREVER, (State.UNKNOWN, NEVER_SENT, None))
     for one in known.backfills:
-        if label in one.span:
-            state = {"queued": State.QUEUED, "running": State.RUNNING}.get(one.status, State.FAILED)
-            return state, f"backfill {one.id}" + (f": {one.last_error}" if one.last_error else "")
-    return State.QUEUED, NOT_FOUND_YET
+        state = {"queued": State.QUEUED, "running": State.RUNNING}.get(one.status, State.FAILED)
+        why = f"backfill {one.id}" + (f": {one.last_error}" if one.last_error else "")
+        paint(one.span.start, one.span.end, (State.UNKNOWN if known.unknown else state, why, None))
+    paint(known.settled, FOREVER, (State.PENDING, "", None))
+    for vacancy in known.vacancies:
+        paint(vacancy.span.start, vacancy.span.end, (State.VACANT, certainty(vacancy), vacancy))
+    for kept, what in (
+        (
+            known.quarantined,
+            (State.QUARANTINED, "a bar was sent, but it is doubted: see quarantined=include", None),
+        ),
+        (known.bars, (State.FILLED, "", None)),
+    ):
+        places[np.isin(labels, kept)] = number(what)
+    return told, places
 
 
-def _joined(found: Sequence[Run]) -> list[Run]:
-    """Adjoining runs of one state and reason as one."""
-    joined: list[Run] = []
-    for one in found:
-        last = joined[-1] if joined else None
-        if last is not None and (last.state, last.why) == (one.state, one.why):
-            joined[-1] = Run(Span(last.span.start, one.span.end), one.state, one.why)
-        else:
-            joined.append(one)
-    return joined
+def certainty(vacancy: Vacancy) -> str:
+    """How sure a vacancy is, by whom, and since when."""
+    who = ", ".join(vacancy.providers)
+    when = f"{moment(vacancy.as_of):%Y-%m-%dT%H:%MZ}"
+    if vacancy.confirmed:
+        one = " one:" if len(vacancy.providers) == 1 else ""
+        return f"confirmed by{one} {who} at {when}"
+    again = "not again" if vacancy.look_at is None else f"again at {moment(vacancy.look_at):%Y-%m-%dT%H:%MZ}"
+    return f"provisional: {who} sent nothing at {when}; asked {again}"
+
+
+def _stretches(labels: Times, ends: Times, places: NDArray[np.intp]) -> Iterable[tuple[int, int]]:
+    """The first and the last label of each stretch of adjoining bars of which the same is known."""
+    if not len(labels):
+        return []
+    breaks = (places[1:] != places[:-1]) | (labels[1:] != ends[:-1])
+    firsts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
+    lasts = np.concatenate((firsts[1:] - 1, [len(labels) - 1]))
+    return zip(firsts.tolist(), lasts.tolist(), strict=True)

@@ -69,7 +69,10 @@ def _near(
         span = wider.get(one.id, one.span)
         together = _union(span, gap)
         apart = together.seconds - span.seconds - gap.seconds
-        if one.status == "queued" and apart <= bridge and together.seconds <= longest:
+        fresh = (
+            one.status == "queued" and not one.postponed
+        )  # one that was put off would keep a new gap waiting
+        if fresh and not one.forced and apart <= bridge and together.seconds <= longest:
             return one.id, span
     return None
 

@@ -1,20 +1,20 @@
-"""Does backfills: claim, ask, ingest, look again, settle. What is left is vacant, tried again, or dead."""
+"""Does backfills: claim, heal, settle. What is left is vacant, put off, tried again, or dead."""
 
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import cycle
 from time import perf_counter
 
-from market_data.backfill.find import expected, missing
+from market_data.backfill.heal import Healed, Healer, NotBelieved
+from market_data.backfill.reach import Beyond, beyond
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import BackfillEnded, Tell
 from market_data.gather import Gather
 from market_data.market.instrument import Instrument, Tier
-from market_data.market.span import Span, common
-from market_data.provider import Query
+from market_data.market.span import Span
 from market_data.settings import InForce
 from market_data.store import ledger, universe, vacancies
 from market_data.store.connect import Database
@@ -22,20 +22,27 @@ from market_data.store.ledger import Claimed
 
 POLL_SECONDS = 1.0
 """How often the ledger is looked at."""
-DEADLINE_SECONDS = 120.0
-"""How long one question of a backfill may take, with waiting for budgets."""
 MOST_ATTEMPTS = 5
 """Attempts after which a backfill is a dead letter."""
 MOST_CLAIMS = 3 * MOST_ATTEMPTS
 """Claims after which one whose workers all died is a dead letter too: it may be what kills them."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0
 """Seconds before the second attempt, doubled for each further one, up to the longest; with jitter."""
-SPENT_PAUSE = 30.0
-"""Seconds before a backfill is tried again that nobody had the budget for: that is no attempt."""
+SPENT_PAUSE, LONGEST_SPENT = 30.0, 300.0
+"""Seconds before a backfill is tried again that nobody had the budget for, doubled up to the longest: that is
+no attempt."""
+UNPROVEN_PAUSE, LONGEST_UNPROVEN = 60.0, 6 * 3600.0
+"""Seconds before bars are asked for again that nobody can tell of yet, doubled up to the longest."""
+MOST_AGE = 10 * 86_400.0
+"""Seconds for which nobody may be able to tell of a backfill's bars; then it is a dead letter."""
+UNKNOWN = "unknown symbol: no provider has ever sent a bar of it"
+"""How the reason of a dead letter begins whose symbol nobody knows."""
 STOP_SECONDS = 10.0
 """How long backfills under way may take to end when the service stops; then they are handed back."""
 TURNS = (Tier.T0,) * 4 + (Tier.T1,) * 2 + (Tier.T2,)
 """Whose turn it is to start one: T2 moves while T0 is busy."""
+NO_WITNESS = "no provider that knows the symbol has sent anything newer"
+"""Why the silence of those asked proves nothing."""
 NOT_ITS_FAULT = frozenset({"budget", "throttled", "excluded", "deadline"})
 """Codes of answers that say nothing of the question: nobody was asked."""
 
@@ -54,12 +61,11 @@ class Worker:
         clock: Callable[[], float],
     ) -> None:
         self._database = database
-        self._gather = gather
         self._roster = gather.router.roster
+        self._healer = Healer(database, gather, in_force, clock)
         self._in_force = in_force
         self._owner = owner
         self._tell = tell
-        self._clock = clock
         self._turns: Iterator[Tier] = cycle(TURNS)
         self._running: dict[asyncio.Task[None], Claimed] = {}
 
@@ -100,13 +106,13 @@ class Worker:
 
     async def _came_by_itself(self, claimed: Claimed) -> bool:
         """Settle a backfill of which nothing is missing any more, if that is so."""
-        if claimed.restated_by is not None or claimed.attempts > MOST_CLAIMS:
+        if claimed.restated_by is not None or claimed.forced or claimed.attempts > MOST_CLAIMS:
             return False
         instrument = await universe.find(self._database, claimed.symbol)
-        if instrument is None or await self._left(claimed, instrument):
+        if instrument is None or await self._healer.left(claimed, instrument):
             return False
         started = perf_counter()
-        self._ended(claimed, await self._close(claimed, None, ()), started)
+        self._ended(claimed, await self._close(claimed, instrument, Healed(), ()), started)
         return True
 
     async def _keep_leases(self) -> None:
@@ -149,131 +155,62 @@ class Worker:
             gone = "the universe does not hold it any more"
             why = gone if instrument is None else "its workers died, each time that it was tried"
             return await self._settled(claimed, "dead", why)
+        old = beyond(self._roster, claimed, instrument)
+        if old is not None and old.span == claimed.span:
+            return await self._settled(claimed, "dead", old.why)
         said: list[ProviderAnswer] = []
         try:
-            vacant = await self._healed(claimed, instrument, said)
+            claimed = claimed if old is None else await self._narrowed(claimed, old)
+            return await self._close(
+                claimed, instrument, await self._healer.heal(claimed, instrument, said), said
+            )
         except NoProvider as error:
             said += error.answers
             if all(one.code in NOT_ITS_FAULT for one in error.answers):
-                return await self._settled(claimed, "queued", str(error), said, free=True, wait=SPENT_PAUSE)
-            return await self._failed(claimed, str(error), said)
-        except _NotBelieved as error:
-            return await self._failed(claimed, str(error), said)
+                pause = _pause(claimed, SPENT_PAUSE, LONGEST_SPENT)
+                return await self._put_off(claimed, str(error), said, pause)
+            why = str(error)
+        except NotBelieved as error:
+            why = str(error)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in one must not keep the others from being done
-            return await self._failed(claimed, f"{type(error).__name__}: {error}", said)
-        return await self._close(claimed, vacant, said)
+            why = f"{type(error).__name__}: {error}"
+        return await self._failed(claimed, why, said)
 
-    async def _healed(
-        self, claimed: Claimed, instrument: Instrument, said: list[ProviderAnswer]
-    ) -> "_Vacant | None":
-        """Ask for what is missing and take it in; what is still missing then never was, as those asked agree.
-
-        Until nothing is missing the next is asked, until two who are able agree that nothing traded there.
-        Where only one is able, its word is enough. Raises NoProvider if nobody could be asked, _NotBelieved
-        if what is missing was told but rejected, or if nobody's depth and delay reach it.
-        """
-        if claimed.restated_by is not None:
-            await self._restated(claimed, claimed.restated_by, instrument, said)
-            return None
-        left = await self._left(claimed, instrument)
-        if not left:
-            return None  # it came by itself, or with an attempt before
-        first = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-        name, doubted = await self._asked(first, instrument.exchange, (), said)
-        asked, voters, disbelieved = {name}, list[str](), list[str]()
-        left = await self._left(claimed, instrument)
-        while left:
-            query = self._query(claimed, instrument, Span(left[0].start, left[-1].end))
-            able = self._roster.could(query, extended=self._in_force.settings.gap_extended_hours)
-            if doubted:  # it has something there, so that it is no witness that nothing traded
-                disbelieved.append(f"{doubted} bars of {name} were rejected")
-            elif name in able:
-                voters.append(name)
-            if len(voters) > 1 or asked >= set(able):
-                break
-            others = [one for one in self._roster.providers if one not in able or one in asked]
-            name, doubted = await self._asked(query, instrument.exchange, others, said)
-            asked.add(name)
-            left = common(left, await self._left(claimed, instrument))
-        if left and disbelieved:
-            raise _NotBelieved("; ".join(disbelieved))
-        if left and not voters:
-            raise _NotBelieved("nobody is able to tell: beyond the depth or the delay of every provider")
-        return _Vacant(left, voters) if left else None
-
-    async def _restated(
-        self, claimed: Claimed, provider: str, instrument: Instrument, said: list[ProviderAnswer]
-    ) -> None:
-        """Have one provider tell all of the span again; what is missing of it then, the next scan finds."""
-        others = [one for one in self._roster.providers if one != provider]
-        query = self._query(claimed, instrument, claimed.span)
-        _, doubted = await self._asked(query, instrument.exchange, others, said, restates=True)
-        if doubted:
-            raise _NotBelieved(f"{doubted} bars of {provider} were rejected")
-
-    async def _asked(
-        self,
-        query: Query,
-        exchange: str,
-        without: Sequence[str],
-        said: list[ProviderAnswer],
-        *,
-        restates: bool = False,
-    ) -> tuple[str, int]:
-        """Ask and take the answer in; returns who gave it, and how many of its bars are not believed.
-
-        `said` gets what everyone said.
-        """
-        rows = self._in_force.settings.backfill_batch_size
-        gathered = await self._gather.bars(
-            query,
-            exchange,
-            DEADLINE_SECONDS,
-            without=without,
-            trust_empty=True,  # a second opinion is ours to ask for: the router would ask for it twice
-            rows=rows,
-            restates=restates,
-        )
-        answered = gathered.answered
-        said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
-        return answered.provider, gathered.taken.rejected + gathered.taken.held
-
-    def _query(self, claimed: Claimed, instrument: Instrument, span: Span) -> Query:
-        return self._gather.query(claimed.symbol, instrument.asset_type, claimed.interval, span)
-
-    async def _left(self, claimed: Claimed, instrument: Instrument) -> list[Span]:
-        """What is still missing of the backfill's span."""
-        extended = self._in_force.settings.gap_extended_hours
-        places = expected(instrument, claimed.interval, claimed.span, self._clock(), extended=extended)
-        found = await missing(self._database, claimed.interval, [(claimed.symbol, one) for one in places])
-        return found.get(claimed.symbol, [])
+    async def _narrowed(self, claimed: Claimed, old: Beyond) -> Claimed:
+        """The backfill without what is older than any history, which becomes a dead letter of its own."""
+        rest = Span(old.span.end, claimed.span.end)
+        async with self._database.transaction() as connection:
+            await ledger.narrow(connection, claimed.id, rest)
+            await ledger.bury(connection, claimed, old.span, old.why)
+        return replace(claimed, span=rest)
 
     async def _close(
-        self,
-        claimed: Claimed,
-        vacant: "_Vacant | None",
-        said: Sequence[ProviderAnswer],
+        self, claimed: Claimed, instrument: Instrument, healed: Healed, said: Sequence[ProviderAnswer]
     ) -> tuple[ledger.Status, int, str]:
-        """Note what is vacant, as far as no bar has come meanwhile, and settle; in one transaction."""
-        spans: list[Span] = []
+        """Note what is vacant and settle, in one transaction; what nobody can tell of yet is put off."""
+        why = ""
+        if healed.unproven:
+            count = sum(one.seconds for one in healed.unproven) // claimed.interval.seconds
+            why = f"{UNKNOWN}" if not healed.known else f"nobody can tell yet of {count} bars: {NO_WITNESS}"
         async with self._database.transaction() as connection:
-            if vacant is not None:
-                found = await missing(
-                    connection, claimed.interval, [(claimed.symbol, one) for one in vacant.spans]
-                )
-                spans = found.get(claimed.symbol, [])
-                await vacancies.put(
-                    connection,
-                    claimed.symbol,
-                    claimed.interval,
-                    spans,
-                    providers=vacant.agreed,
-                    as_of=self._clock(),
-                )
-            await ledger.settle(connection, claimed, self._owner, status="done", answers=said)
-        return "done", len(spans), ""
+            found = await self._healer.vacancies(connection, claimed, instrument, healed)
+            await vacancies.replace_within(connection, claimed.symbol, claimed.interval, healed.asked, found)
+            if not why:
+                await ledger.settle(connection, claimed, self._owner, status="done", answers=said)
+        if not why:
+            return "done", len(found), ""
+        if not healed.known or claimed.age > MOST_AGE:
+            return await self._settled(claimed, "dead", why, said)
+        pause = _pause(claimed, UNPROVEN_PAUSE, LONGEST_UNPROVEN)
+        return await self._put_off(claimed, why, said, pause)
+
+    async def _put_off(
+        self, claimed: Claimed, why: str, said: Sequence[ProviderAnswer], pause: float
+    ) -> tuple[ledger.Status, int, str]:
+        """Queue it again; it is no attempt."""
+        return await self._settled(claimed, "queued", why, said, free=True, wait=pause)
 
     async def _failed(
         self, claimed: Claimed, why: str, said: Sequence[ProviderAnswer]
@@ -300,13 +237,6 @@ class Worker:
         return status, 0, why
 
 
-@dataclass(frozen=True, slots=True)
-class _Vacant:
-    """Spans in which nothing traded, as these providers agree."""
-
-    spans: list[Span]
-    agreed: list[str]
-
-
-class _NotBelieved(Exception):
-    """What is missing stays missing, and not because nothing traded."""
+def _pause(claimed: Claimed, first: float, longest: float) -> float:
+    """Seconds before what was put off is tried again, twice as many each time."""
+    return float(min(first * 2.0 ** min(claimed.postponed, 20), longest))

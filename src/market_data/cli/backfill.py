@@ -1,7 +1,6 @@
 """The work of market-data backfill and coverage: what is missing, what is being done about it, and why."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,16 +11,16 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from market_data.backfill.cover import Run, coverage_of
-from market_data.backfill.find import Finder
+from market_data.backfill.cover import Run, coverage_of, why_nothing
 from market_data.cli import stores
+from market_data.cli.finder import finder_of
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
+from market_data.market.capability import CAPABILITIES
 from market_data.market.instrument import Instrument, Tier, read_symbol
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.serve.window import Window, read_window
-from market_data.settings import InForce, read
 from market_data.store import ledger, universe
 from market_data.store.connect import Database
 from market_data.store.ledger import Backfill, Depth
@@ -33,22 +32,31 @@ COVERAGE_SECONDS = {Interval.M1: 86_400, Interval.D1: 366 * 86_400}
 
 
 def add(
-    symbol: str, interval: Interval, *, start: str, end: str, tier: Tier, demo: bool, as_json: bool
+    symbol: str,
+    interval: Interval,
+    *,
+    start: str,
+    end: str,
+    tier: Tier,
+    force: bool,
+    demo: bool,
+    as_json: bool,
 ) -> None:
-    """Queue what is missing of a window; the running service does it, or the next one to start."""
+    """Queue what is missing of a window, or with `force` all of it; a running service does it."""
     now = time.time()
 
-    async def work(database: Database) -> list[Backfill]:
+    async def work(database: Database) -> tuple[list[Backfill], str]:
         instrument = await _found(database, symbol)
-        finder = Finder(database, InForce(read(os.environ)), lambda _: None, time.time)
-        return await finder.series(instrument, interval, window.span, asked_for=tier)
+        finder = await finder_of(database, demo=demo)
+        made = await finder.series(instrument, interval, window.span, asked_for=tier, force=force)
+        return made, "" if made else await why_nothing(finder, instrument, interval, window.span)
 
     window = _window(interval, start, end, now)
-    made = stores.run(work, demo=demo)
+    made, note = stores.run(work, demo=demo)
     if as_json:
         print_json(made)
         return
-    say(f"{len(made)} backfills queued" if made else "nothing to queue: all is there, or queued already")
+    say(f"{len(made)} backfills queued" if made else f"nothing to queue: {note}")
 
 
 def listed(*, status: ledger.Status | None, tier: Tier | None, limit: int, demo: bool, as_json: bool) -> None:
@@ -118,8 +126,8 @@ def coverage(
 
     async def work(database: Database) -> list[Run]:
         instrument = await _found(database, symbol)
-        whole, extended = _whole(window.span, interval), stores.settings_of(demo=demo).gap_extended_hours
-        return await coverage_of(database, instrument, interval, whole, now, extended=extended)
+        finder = await finder_of(database, demo=demo)
+        return await coverage_of(finder, instrument, interval, _whole(window.span, interval))
 
     found = stores.run(work, demo=demo)
     if as_json:
@@ -132,6 +140,8 @@ def coverage(
 
 
 def _window(interval: Interval, start: str | None, end: str | None, now: float) -> Window:
+    if interval not in CAPABILITIES:
+        raise BadQuestion(f"--interval: {interval} bars are built from 1m bars: use 1m or 1d")
     return read_window(
         interval=interval,
         start=start,

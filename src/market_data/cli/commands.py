@@ -267,13 +267,14 @@ def backfill_add(
     end: Annotated[str, typer.Option(help="First moment after the window.")],
     interval: Annotated[Interval, typer.Option(help="1m or 1d, as stored.")] = Interval.M1,
     tier: Annotated[Tier, typer.Option(help="How soon: as if it were of this tier.")] = Tier.T0,
+    force: Annotated[bool, typer.Option("--force", help="Ask again for what is filled, too.")] = False,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
     """Queue what is missing of a window; the service does it while it runs. Nothing is queued twice."""
     from market_data.cli import backfill as work
 
-    work.add(symbol, interval, start=start, end=end, tier=tier, demo=demo, as_json=as_json)
+    work.add(symbol, interval, start=start, end=end, tier=tier, force=force, demo=demo, as_json=as_json)
 
 
 @backfill.command("list")

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.events import JobDropped, Tell
-from market_data.gather import CAPABILITIES
-from market_data.market.capability import Capability
+from market_data.market.capability import CAPABILITIES, Capability
 from market_data.market.instrument import Instrument, Tier, read_symbol
 from market_data.market.interval import Interval
 from market_data.market.span import Span

@@ -85,29 +85,38 @@ class Sweeper:
     ) -> Iterable[Job]:
         """A job for each series that is due at `now`, at the cadence that the budgets allow."""
         instruments = list(instruments)
-        rhythms = self._rhythms(Counter(one.tier for one in instruments))
+        cadences = self._cadences(Counter(one.tier for one in instruments))
+        rhythms: dict[tuple[Tier, str], list[tuple[Capability, Interval, Rhythm]]] = {}
         for one in instruments:
             try:
                 hours = hours_of(one.exchange, one.asset_type)
             except ValueError as error:
                 self._tell(Skipped(one.symbol, str(error)))
                 continue
-            for capability, interval, rhythm in rhythms[one.tier]:
+            key = one.tier, hours.regular.name
+            if key not in rhythms:
+                rhythms[key] = [self._rhythm(*line, hours.regular.name) for line in cadences[one.tier]]
+            for capability, interval, rhythm in rhythms[key]:
                 cursor = known.get((one.symbol, interval.value))
                 span = due(interval, hours, cursor, rhythm, now)
                 if span is not None:
                     yield self._job(one, capability, span, now)
 
-    def _rhythms(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Interval, Rhythm]]]:
+    def _cadences(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Interval, float]]]:
         slack = self._roster.settings.local_sweep_tick_sec * SLACK
-        rhythms: dict[Tier, list[tuple[Capability, Interval, Rhythm]]] = {tier: [] for tier in Tier}
+        cadences: dict[Tier, list[tuple[Capability, Interval, float]]] = {tier: [] for tier in Tier}
         for line in planned(self._roster, symbols):
             interval = line.capability.interval
             if interval is not None and line.achievable is not None:
                 cadence = max(line.achievable - slack, slack)
-                rhythm = Rhythm(cadence, self._roster.settled_after(line.capability))
-                rhythms[line.tier].append((line.capability, interval, rhythm))
-        return rhythms
+                cadences[line.tier].append((line.capability, interval, cadence))
+        return cadences
+
+    def _rhythm(
+        self, capability: Capability, interval: Interval, cadence: float, calendar: str
+    ) -> tuple[Capability, Interval, Rhythm]:
+        """The rhythm of a calendar's bars: a bar is due when the fastest provider is known to have it."""
+        return capability, interval, Rhythm(cadence, self._roster.settled_after(capability, calendar))
 
     def _job(self, one: Instrument, capability: Capability, span: Span, now: float) -> Job:
         life = self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS

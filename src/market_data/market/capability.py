@@ -16,3 +16,7 @@ class Capability(StrEnum):
     def interval(self) -> Interval | None:
         """The interval of the bars that answer it; None for quotes."""
         return {Capability.BARS_1M: Interval.M1, Capability.EOD: Interval.D1}.get(self)
+
+
+CAPABILITIES = {one.interval: one for one in (Capability.BARS_1M, Capability.EOD) if one.interval is not None}
+"""The capability that answers questions for bars of an interval."""

@@ -47,6 +47,7 @@ FACTS = Facts(
             asset_types=_TRADED,
             adjustment=Adjustment.RAW,  # asked for, so that a later split changes no bar
             volume_scope=VolumeScope.VENUE,  # IEX has 2 to 3 % of what is traded; crypto is Alpaca's own
+            stock_venue="IEX",
             delay=60,  # a bar that late trades change is told anew half a minute after its end
             depth=_DEPTH,
             longest_span=6 * _DAY,  # 8640 minutes of crypto: one page, which holds 10,000

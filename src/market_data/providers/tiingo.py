@@ -49,6 +49,7 @@ FACTS = Facts(
             asset_types=_LISTED,
             adjustment=Adjustment.RAW,
             volume_scope=VolumeScope.VENUE,  # IEX has 2 to 3 % of what is traded
+            stock_venue="IEX",
             delay=60,  # late prints: the shortest wait that is advised, because minutes are wanted fresh
             depth=9 * 365 * _DAY,  # since August 2017
             # its days are asked for whole, so that two are touched at most: 2000 rows are surely answered

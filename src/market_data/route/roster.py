@@ -7,6 +7,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.span import Span
 from market_data.provider import Account, Provider, Query
 from market_data.route.breaker import State, Thresholds
+from market_data.route.delays import Delays
 from market_data.route.rank import Candidate, Ranking, rank
 from market_data.route.standing import Standing, told
 from market_data.settings import InForce, Settings
@@ -25,6 +26,7 @@ class Roster:
         self.providers = providers
         self.accounts = accounts
         self.standings = {name: Standing(self._rules) for name in providers}
+        self.delays = Delays()
         self._in_force = in_force
         self._clock = clock
 
@@ -80,7 +82,7 @@ class Roster:
             reach is not None
             and query.asset_type in reach.asset_types
             and (reach.depth is None or query.span.start >= query.now - reach.depth)
-            and query.span.end + reach.delay <= query.now
+            and query.span.start + reach.delay < query.now
         )
 
     def _barred(self, name: str, query: Query) -> bool:
@@ -98,25 +100,67 @@ class Roster:
             for one in lacking
         ]
 
-    def settled_after(self, capability: Capability) -> int:
+    def settled_after(self, capability: Capability, calendar: str = "") -> float:
         """Seconds after a bar's end before it is final anywhere: the shortest delay of whom the policy names.
 
-        Where none of those is enabled, of all who are.
+        Where none of those is enabled, of all who are. With a `calendar` (its code), as learned for it.
         """
         delays = {
-            name: one.facts.reach[capability].delay
+            name: self.delay(name, capability, calendar)
             for name, one in self.providers.items()
             if capability in one.facts.reach and not self.disabled(name)
         }
         named = [delays[name] for name in self.settings.policy(capability) if name in delays]
         return min(named or delays.values(), default=0)
 
+    def delay(self, name: str, capability: Capability, calendar: str) -> float:
+        """Seconds after a bar's end before a provider has it: what it states, or longer if learned."""
+        stated = self.providers[name].facts.reach[capability].delay
+        interval = capability.interval
+        learned = self.delays.of(name, calendar, interval).seconds if interval and calendar else 0.0
+        return max(stated, learned)
+
+    def reaches_back(self, query: Query) -> float | None:
+        """Since when (epoch seconds) anybody can be asked for the series of `query`; None: nobody ever can.
+
+        What a provider was refused does not count; what is only out at this moment does.
+        """
+        depths = [
+            one.facts.reach[query.capability].depth
+            for name, one in self.providers.items()
+            if query.capability in one.facts.reach
+            and query.asset_type in one.facts.reach[query.capability].asset_types
+            and not self.disabled(name)
+            and not self._barred(name, query)
+        ]
+        since = [0.0 if depth is None else query.now - depth for depth in depths]
+        return min(since, default=None)
+
+    def serves(self, query: Query) -> bool:
+        """Whether any provider that is enabled has bars of this kind, refused at this moment or not."""
+        return any(
+            query.capability in one.facts.reach
+            and query.asset_type in one.facts.reach[query.capability].asset_types
+            and not self.disabled(name)
+            for name, one in self.providers.items()
+        )
+
+    def now(self) -> float:
+        """Epoch seconds by the clock of this process."""
+        return self._clock()
+
+    def venue(self, name: str, query: Query) -> str:
+        """Whose trades a provider's bars count: two providers of one venue are one witness."""
+        reach = self.providers[name].facts.reach[query.capability]
+        stocks = query.asset_type is not AssetType.CRYPTO
+        return reach.stock_venue if stocks and reach.stock_venue else name
+
     def probe(self, capability: Capability, kind: AssetType) -> Query:
         """A question about no symbol in particular, for what is newest, to see who would be asked."""
         now = self._clock()
         seconds = 1
         if capability.interval:  # the newest bar that is final, and all after it
-            seconds = self.settled_after(capability) + 2 * capability.interval.seconds
+            seconds = int(self.settled_after(capability)) + 2 * capability.interval.seconds
         return Query(capability, "", kind, Span(int(now) - seconds, int(now)), now)
 
     def state(self, name: str) -> str:

@@ -7,6 +7,7 @@ from litestar import delete, get, post
 from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from market_data.backfill.cover import why_nothing
 from market_data.errors import BadQuestion
 from market_data.market.instrument import Tier
 from market_data.serve.parts import Given, Parts
@@ -47,6 +48,7 @@ class BackfillQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     end: Annotated[str, msgspec.Meta(examples=["2025-10-08T14:10:00Z"])]
     interval: Literal["1m", "1d"] = "1m"
     priority: Literal["T0", "T1", "T2"] = "T0"
+    force: bool = False  # ask again for all of the window, filled or not
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: list[Backfill]
     made: int
+    note: str = ""  # why nothing was made
 
 
 class Backfills(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +84,8 @@ class Requeued(msgspec.Struct, frozen=True):
 async def backfill(parts: Given, data: JSONBody[BackfillQuestion]) -> Accepted:
     """Queue what is missing of a window. Asked again, it makes nothing twice.
 
-    What is there, closed, vacant or not settled yet is not asked for.
+    What is there, closed, vacant or not settled yet is not asked for. With `force` all of the window that is
+    over is asked for again: bars that have changed at their provider are corrected and keep their revisions.
     """
     instrument = await parts.find(data.symbol)
     window = read_window(
@@ -96,11 +100,15 @@ async def backfill(parts: Given, data: JSONBody[BackfillQuestion]) -> Accepted:
     )
     if window.span.start >= parts.clock():
         raise BadQuestion("start is in the future: there is nothing to fill yet")
-    made = await parts.finder.series(instrument, window.interval, window.span, asked_for=Tier(data.priority))
+    made = await parts.finder.series(
+        instrument, window.interval, window.span, asked_for=Tier(data.priority), force=data.force
+    )
     unfinished = await ledger.unfinished(parts.database, [instrument.symbol], window.interval)
     jobs = [one.id for one in unfinished.get(instrument.symbol, []) if one.span.overlap(window.span)]
     found = [await ledger.find(parts.database, number) for number in jobs]
-    return Accepted(jobs=[one for one in found if one is not None], made=len(made))
+    jobs_ = [one for one in found if one is not None]
+    note = "" if jobs_ else await why_nothing(parts.finder, instrument, window.interval, window.span)
+    return Accepted(jobs=jobs_, made=len(made), note=note)
 
 
 @get("/backfills", summary="The ledger", responses=can_fail(403, 422, 503))

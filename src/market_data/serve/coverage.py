@@ -30,8 +30,23 @@ class CoverageRun(msgspec.Struct, frozen=True, kw_only=True):
 
     start: datetime
     end: datetime
-    state: Literal["filled", "vacant", "queued", "running", "failed", "pending", "closed"]
+    state: Literal[
+        "filled",
+        "quarantined",
+        "vacant",
+        "queued",
+        "running",
+        "failed",
+        "pending",
+        "unknown",
+        "missing",
+        "closed",
+    ]
     why: str = ""
+    certainty: Literal["provisional", "confirmed"] | None = None  # of a vacancy
+    by: list[str] = []  # the providers that prove it
+    as_of: datetime | None = None  # when they were last asked
+    look_at: datetime | None = None  # when they are asked again; null: never
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +72,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 async def coverage(
     parts: Given, symbol: Symbol, *, interval: StoredInterval = "1m", start: Start = None, end: End = None
 ) -> Coverage:
-    """What of a window is filled, vacant, queued, running, failed, pending or closed, and why.
+    """What of a window is filled, vacant, queued, failed, pending or closed, and why.
 
     Without `start` the day before the window's end.
     """
@@ -72,14 +87,7 @@ async def coverage(
         now=parts.clock(),
     )
     span, chosen = _aligned(window.span, window.interval), window.interval
-    found = await coverage_of(
-        parts.database,
-        instrument,
-        chosen,
-        span,
-        parts.clock(),
-        extended=parts.settings.gap_extended_hours,
-    )
+    found = await coverage_of(parts.finder, instrument, chosen, span)
     seconds = Counter[str]()
     for one in found:
         seconds[one.state] += one.span.seconds
@@ -111,8 +119,18 @@ def _aligned(span: Span, interval: Interval) -> Span:
 
 
 def _shown(run: Run) -> CoverageRun:
+    ends, vacancy = (moment(run.span.start), moment(run.span.end)), run.vacancy
+    if vacancy is None:
+        return CoverageRun(start=ends[0], end=ends[1], state=run.state.value, why=run.why)
     return CoverageRun(
-        start=moment(run.span.start), end=moment(run.span.end), state=run.state.value, why=run.why
+        start=ends[0],
+        end=ends[1],
+        state=run.state.value,
+        why=run.why,
+        certainty="confirmed" if vacancy.confirmed else "provisional",
+        by=list(vacancy.providers),
+        as_of=moment(vacancy.as_of),
+        look_at=None if vacancy.look_at is None else moment(vacancy.look_at),
     )
 
 

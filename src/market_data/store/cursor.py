@@ -74,6 +74,20 @@ async def asked(database: Database, symbols: Sequence[str], interval: Interval) 
     return {row["symbol"] for row in rows}
 
 
+async def unknown(database: Database | Connection, symbols: Sequence[str], interval: Interval) -> set[str]:
+    """Those of `symbols` that have been asked for, but of which no source has ever given a bar."""
+    rows = await database.fetch(sql("cursor_unknown"), list(symbols), interval.value)
+    return {row["symbol"] for row in rows}
+
+
+async def newest_by_source(
+    database: Database | Connection, symbol: str, interval: Interval
+) -> dict[str, int]:
+    """By source the label of the newest final bar that it has given of a series (epoch seconds)."""
+    rows = await database.fetch(sql("cursor_newest_by_source"), symbol, interval.value)
+    return {row["source"]: row["newest"] for row in rows}
+
+
 async def last_asked(database: Database) -> float | None:
     """When any series was asked for last (epoch seconds); None before the first."""
     row = await database.fetch_one(sql("cursor_last"))

@@ -1,7 +1,12 @@
 """What is missing: found by the database, where the bars are, over whole tiers at once."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import numpy as np
+
+from market_data.market.bar import Times
+from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
 from market_data.store.connect import Connection, Database, sql
 
@@ -26,37 +31,62 @@ async def short_of_days(database: Database, symbols: Sequence[str], span: Span, 
     return [row["symbol"] for row in rows]
 
 
-async def minutes(connection: Connection | Database, places: Places) -> Places:
-    """What is missing of each place: minutes without a final 1m bar or a vacancy, adjoining ones together."""
+async def minutes(connection: Connection | Database, places: Places, now: float | None) -> Places:
+    """What is missing of each place, adjoining minutes together.
+
+    That is a minute without a final or quarantined 1m bar or a vacancy. With `now` (epoch seconds) a vacancy
+    counts until it is to be looked at again; with None, if it is proven.
+    """
     if not places:
         return []
     starts, ends = zip(*((moment(span.start), moment(span.end)) for _, span in places), strict=True)
     rows = await connection.fetch(
-        sql("gaps_minutes"), [symbol for symbol, _ in places], starts, ends, min(starts), max(ends)
+        sql("gaps_minutes"), [symbol for symbol, _ in places], starts, ends, min(starts), max(ends), _at(now)
     )
     return [(row["symbol"], Span(epoch(row["start"]), epoch(row["end"]))) for row in rows]
 
 
-async def days(connection: Connection | Database, places: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Of symbols, each with the label of a day, those without a final 1d bar or a vacancy."""
+async def days(
+    connection: Connection | Database, places: Sequence[tuple[str, int]], now: float | None
+) -> list[tuple[str, int]]:
+    """Of symbols, each with the label of a day, those that are missing; `now` as of `minutes`."""
     rows = await connection.fetch(
-        sql("gaps_days"), [symbol for symbol, _ in places], [moment(day) for _, day in places]
+        sql("gaps_days"), [symbol for symbol, _ in places], [moment(day) for _, day in places], _at(now)
     )
     return [(row["symbol"], epoch(row["day"])) for row in rows]
 
 
 async def days_of(
-    connection: Connection | Database, places: Places, labels: Sequence[int]
+    connection: Connection | Database, places: Places, labels: Sequence[int], now: float | None
 ) -> list[tuple[str, int]]:
-    """Of each place, the labels of its days without a final 1d bar or a vacancy; of those in `labels`."""
+    """Of each place, the labels of its days that are missing, of those in `labels`; `now` as of `minutes`."""
     rows = await connection.fetch(
         sql("gaps_days_of"),
         [symbol for symbol, _ in places],
         [moment(span.start) for _, span in places],
         [moment(span.end) for _, span in places],
         [moment(one) for one in labels],
+        _at(now),
     )
     return [(row["symbol"], epoch(row["day"])) for row in rows]
+
+
+async def firsts(database: Database, symbols: Sequence[str], interval: Interval) -> dict[str, int | None]:
+    """By symbol the label of its first bar (epoch seconds); None where it has none."""
+    query = "gaps_first_days" if interval is Interval.D1 else "gaps_first_minutes"
+    rows = await database.fetch(sql(query), list(symbols))
+    return {row["symbol"]: row["first"] for row in rows}
+
+
+async def quarantined(database: Database, symbol: str, interval: Interval, span: Span) -> Times:
+    """When the quarantined bars of a series open in `span` (epoch seconds): shape (n,), in no order."""
+    bounds = moment(span.start), moment(span.end)
+    rows = await database.fetch(sql("gaps_quarantined"), symbol, interval.value, *bounds)
+    return np.fromiter((row["ts"] for row in rows), np.int64, len(rows))
+
+
+def _at(now: float | None) -> datetime | None:
+    return None if now is None else moment(now)
 
 
 async def fresh(database: Database, symbols: Sequence[str], span: Span) -> set[str]:

@@ -15,6 +15,10 @@ from market_data.market.span import Span, epoch, moment
 from market_data.store.connect import Connection, Database, sql
 
 Status = Literal["queued", "running", "done", "dead"]
+Why = Literal["gap", "look", "recheck", "operator"]
+"""Why a backfill was made: a gap, a vacancy that is looked at again, a routine recheck, an operator."""
+MOST_ANSWERS = 50
+"""Answers of providers that the record of one backfill keeps, newest last."""
 
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +35,8 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime
     last_error: str | None
     restated_by: str | None = None  # it asks this provider for all of the span again, whatever is known
+    reason: Why = "gap"
+    forced: bool = False  # it asks for all of its span, filled or not
     answers: list[dict[str, Any]] = []  # what each provider said, newest attempt last
     created_at: datetime | None = None
     settled_at: datetime | None = None
@@ -47,6 +53,9 @@ class Claimed:
     tier: Tier
     attempts: int  # this one included
     restated_by: str | None = None  # this provider tells all of the span again
+    forced: bool = False  # all of the span is asked for, filled or not
+    postponed: int = 0  # how often it was put off since its last attempt
+    age: float = 0.0  # seconds since it was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Open:
     status: Status
     last_error: str
     restated_by: str | None = None
+    postponed: int = 0
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ class New:
     tier: Tier
     wait: float = 0.0
     restated_by: str | None = None  # this provider is asked for all of it, whatever is known
+    reason: Why = "gap"
+    forced: bool = False  # it asks for all of its span, filled or not
 
 
 async def lock(connection: Connection) -> None:
@@ -93,7 +106,15 @@ async def unfinished(
     found: dict[str, list[Open]] = {}
     for row in await connection.fetch(sql("ledger_open"), list(symbols), interval.value):
         span = Span(epoch(row["start_ts"]), epoch(row["end_ts"]))
-        one = Open(row["id"], span, row["status"], row["last_error"] or "", row["restated_by"])
+        one = Open(
+            row["id"],
+            span,
+            row["status"],
+            row["last_error"] or "",
+            row["restated_by"],
+            row["postponed"],
+            row["forced"],
+        )
         found.setdefault(row["symbol"], []).append(one)
     return found
 
@@ -109,6 +130,8 @@ async def add(connection: Connection, interval: Interval, jobs: Sequence[New]) -
         [one.tier.value for one in jobs],
         [timedelta(seconds=one.wait) for one in jobs],
         [one.restated_by for one in jobs],
+        [one.reason for one in jobs],
+        [one.forced for one in jobs],
     )
     return [_backfill(row) for row in rows]
 
@@ -135,6 +158,9 @@ async def claim(database: Database, owner: str, tier: Tier, count: int, lease: f
             Tier(row["tier"]),
             row["attempts"],
             row["restated_by"],
+            row["forced"],
+            row["postponed"],
+            row["age"],
         )
         for row in rows
     ]
@@ -159,13 +185,53 @@ async def settle(
 ) -> bool:
     """End an attempt; False if the lease had gone to another, who then is the one to end it.
 
-    `free`: the attempt does not count. `wait`: seconds before a queued one is claimed again.
+    `free`: it was put off, which does not count as an attempt. `wait`: seconds before a queued one is claimed
+    again.
     """
     record = msgspec.json.encode([{"attempt": claimed.attempts, **_said(one)} for one in answers]).decode()
     rows = await connection.fetch(
-        sql("ledger_settle"), claimed.id, owner, status, error or None, record, free, timedelta(seconds=wait)
+        sql("ledger_settle"),
+        claimed.id,
+        owner,
+        status,
+        error or None,
+        record,
+        free,
+        timedelta(seconds=wait),
+        MOST_ANSWERS,
     )
     return bool(rows)
+
+
+async def narrow(connection: Connection, number: int, span: Span) -> None:
+    """Narrow a backfill to `span`, within the caller's transaction."""
+    await connection.execute(sql("ledger_narrow"), number, moment(span.start), moment(span.end))
+
+
+async def bury(connection: Connection, claimed: Claimed, span: Span, why: str) -> None:
+    """Add a dead letter for a part of a backfill that cannot be had, within the caller's transaction."""
+    ends = moment(span.start), moment(span.end)
+    of = claimed.symbol, claimed.interval.value
+    await connection.execute(sql("ledger_bury"), *of, *ends, claimed.tier.value, why)
+
+
+async def dead(database: Database, before: int, count: int) -> list[tuple[int, str, Interval, Span, str]]:
+    """Dead letters with ids below `before`, newest first: id, symbol, interval, span, and why."""
+    return [
+        (
+            row["id"],
+            row["symbol"],
+            Interval(row["interval"]),
+            Span(epoch(row["start_ts"]), epoch(row["end_ts"])),
+            row["last_error"],
+        )
+        for row in await database.fetch(sql("ledger_dead"), before, count)
+    ]
+
+
+async def filled(database: Database, ids: Sequence[int]) -> None:
+    """End dead letters whose bars have come by themselves."""
+    await database.fetch(sql("ledger_filled"), list(ids))
 
 
 async def depths(database: Connection | Database) -> dict[Tier, Depth]:

@@ -84,7 +84,7 @@ class Scrape:
         newest, depths, rates = await asyncio.gather(
             cursor.newest_bars(self._database, Interval.M1),
             ledger.depths(self._database),
-            violation_rates(self._database, instruments, settings, now),
+            violation_rates(self._database, self._router.roster, instruments, settings, now),
         )
         return {
             "ingestion_lag_seconds": [

@@ -4,12 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import ceil
 
-from market_data.backfill.find import FOREVER, expected, missing, patience, settled_before
+from market_data.backfill.completeness import (
+    FOREVER,
+    delay_of,
+    expected,
+    missing,
+    patience,
+    settled_before,
+)
 from market_data.calendar import hours_of
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
+from market_data.route.roster import Roster
 from market_data.settings import Settings
 from market_data.store import gaps
 from market_data.store.connect import Database
@@ -21,7 +29,11 @@ Rates = dict[tuple[Tier, Interval], float]
 
 
 async def violation_rates(
-    database: Database, instruments: Iterable[Instrument], settings: Settings, now: float
+    database: Database,
+    roster: Roster,
+    instruments: Iterable[Instrument],
+    settings: Settings,
+    now: float,
 ) -> Rates:
     """By tier and interval the share of active instruments that violate it; of closed markets nobody does."""
     intervals = {tier: _intervals(tier, settings) for tier in Tier}
@@ -38,10 +50,14 @@ async def violation_rates(
             held[one.tier, interval] += 1
     for hours, members in by_hours.items():
         minutely = [one for one in members if Interval.M1 in intervals[one.tier]]
-        for tier, count in (await _minutes_violated(database, hours, minutely, settings, now)).items():
+        for tier, count in (
+            await _minutes_violated(
+                database, hours, minutely, settings, now, delay=delay_of(roster, Interval.M1, hours)
+            )
+        ).items():
             violating[tier, Interval.M1] += count
         daily = [one for one in members if Interval.D1 in intervals[one.tier]]
-        for tier, count in (await _days_violated(database, hours, daily, now)).items():
+        for tier, count in (await _days_violated(database, roster, hours, daily, now)).items():
             violating[tier, Interval.D1] += count
     return {key: violating[key] / count for key, count in held.items()}
 
@@ -51,34 +67,39 @@ def _intervals(tier: Tier, settings: Settings) -> list[Interval]:
 
 
 async def _minutes_violated(
-    database: Database, hours: MarketHours, members: list[Instrument], settings: Settings, now: float
+    database: Database,
+    hours: MarketHours,
+    members: list[Instrument],
+    settings: Settings,
+    now: float,
+    *,
+    delay: float,
 ) -> dict[Tier, int]:
     """By tier, how many have a newest bar, or a hole, that is too old or too long."""
     session = hours.regular.session_at(now)
     if session is None:
         return {}
     late = {tier: patience(settings, tier, Interval.M1) for tier in {one.tier for one in members}}
-    settled = {tier: session.overlap(Span(0, _settled(hours, now - late[tier]))) for tier in late}
+    settled = {
+        tier: session.overlap(Span(0, settled_before(Interval.M1, hours, now - wait, delay)))
+        for tier, wait in late.items()
+    }
     lacking = await _lacking(database, members, settled)
     found: dict[Tier, int] = {}
     for tier, seconds in late.items():
         known = {one.symbol: one for one in members if one.tier is tier}
         limit = LATE_INTERVALS * (Interval.M1.seconds + seconds)
-        behind = await _behind(database, list(known), session, now - limit)
+        behind = await _behind(database, list(known), session, now - limit - delay)
         places = [
             (symbol, one)
             for symbol in lacking & known.keys()
-            for one in expected(known[symbol], Interval.M1, session, now - seconds)
+            for one in expected(known[symbol], Interval.M1, session, now - seconds, delay=delay)
         ]
-        holes = await missing(database, Interval.M1, places)
+        holes = await missing(database, Interval.M1, places, None)
         holed = {symbol for symbol, spans in holes.items() if any(span.seconds > limit for span in spans)}
         vacant = {symbol for symbol in behind if symbol in lacking and symbol not in holes}
         found[tier] = len((behind - vacant) | holed)
     return found
-
-
-def _settled(hours: MarketHours, now: float) -> int:
-    return settled_before(Interval.M1, hours, now)
 
 
 async def _lacking(
@@ -114,9 +135,10 @@ async def _behind(database: Database, symbols: list[str], session: Span, since: 
 
 
 async def _days_violated(
-    database: Database, hours: MarketHours, members: list[Instrument], now: float
+    database: Database, roster: Roster, hours: MarketHours, members: list[Instrument], now: float
 ) -> dict[Tier, int]:
-    cutoff = settled_before(Interval.D1, hours, now)
+    delay = delay_of(roster, Interval.D1, hours)
+    cutoff = settled_before(Interval.D1, hours, now, delay)
     labels = hours.regular.last_labels(cutoff, Interval.D1, LATE_INTERVALS).tolist()
     if len(labels) < LATE_INTERVALS or not members or hours.regular.session_at(now) is None:
         return {}
@@ -124,6 +146,8 @@ async def _days_violated(
     span = Span(labels[0], labels[-1] + Interval.D1.seconds)
     # who has one of them violates nothing
     lacking = await gaps.short_of_days(database, list(known), span, 1)
-    places = [(one, day) for one in lacking for day in expected(known[one], Interval.D1, span, now)]
-    holes = await missing(database, Interval.D1, places)
+    places = [
+        (one, day) for one in lacking for day in expected(known[one], Interval.D1, span, now, delay=delay)
+    ]
+    holes = await missing(database, Interval.D1, places, None)
     return Counter(known[symbol].tier for symbol, spans in holes.items() if len(spans) >= LATE_INTERVALS)
