@@ -89,10 +89,11 @@ def _welcome(running: Running) -> None:
 
 
 def _recorded(text: str) -> tuple[str, Path]:
-    symbol, mark, path = text.partition("=")
-    if not (symbol and mark and path):
-        raise BadQuestion(f"--recorded: {text!r} is not SYMBOL=FILE.csv")
-    return symbol.upper(), Path(path)
+    key, mark, path = text.partition("=")
+    provider, slash, symbol = key.rpartition("/")
+    if not (symbol and mark and path) or (slash and not provider):
+        raise BadQuestion(f"--recorded: {text!r} is not SYMBOL=FILE.csv or PROVIDER/SYMBOL=FILE.csv")
+    return provider.lower() + slash + symbol.upper(), Path(path)
 
 
 def _plans(texts: Iterable[str]) -> dict[str, Plan]:

@@ -21,7 +21,8 @@ class SimulatorConfig:
     """A simulator's settings; raises BadConfig with one line for each that cannot be used."""
 
     seed: int = 1
-    recorded: Mapping[str, Path] = field(default_factory=dict)  # symbol → CSV; wins over generated bars
+    recorded: Mapping[str, Path] = field(default_factory=dict)
+    """Symbol → CSV; wins over generated bars. `yahoo/SPL` is what Yahoo alone plays of SPL."""
     symbols: str = USUAL_SYMBOLS  # regular expression of the generated symbols; empty: none
     plans: Mapping[str, Plan] = field(default_factory=dict)  # by provider; free where it is not named
     faults: tuple[Switched, ...] = ()

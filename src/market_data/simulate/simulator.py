@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 from market_data.errors import BadConfig
@@ -45,13 +46,16 @@ class Simulator:
     stopping: asyncio.Event
     splits: dict[str, tuple[Split, ...]]
     """By symbol, beside those that its tape knows."""
+    tapes: dict[str, Tape] = field(default_factory=dict)
+    """By provider, a tape that is played before `tape`: what this provider alone has, or has otherwise."""
 
     @classmethod
     def of(cls, config: SimulatorConfig, clock: Clock) -> Self:
         """A simulator ready to answer. Reads the recorded files; raises BadConfig where it cannot."""
         protocols = discover()
-        named = {*config.plans, *(fault.provider for fault in config.faults)}
-        if strange := sorted(named - {*protocols, EVERY} | (set(config.plans) & {EVERY})):
+        shared, own = _by_provider(config.recorded)
+        named = {*config.plans, *own, *(fault.provider for fault in config.faults)}
+        if strange := sorted(named - {*protocols, EVERY} | ({*config.plans, *own} & {EVERY})):
             raise BadConfig([f"unknown provider {strange[0]!r}: use one of {', '.join(protocols)}"])
         for asset_type in AssetType:
             trading_hours(asset_type)  # loads the calendars now rather than in the first request
@@ -62,7 +66,7 @@ class Simulator:
             protocols=protocols,
             tape=Rack(
                 (
-                    RecordedTape(config.recorded, config.zone),
+                    RecordedTape(shared, config.zone),
                     GeneratedTape(config.seed, config.symbols, config.sessions_kept, config.days_kept),
                 ),
                 splits,
@@ -73,7 +77,13 @@ class Simulator:
             calls={name: Calls() for name in protocols},
             stopping=asyncio.Event(),
             splits=splits,
+            tapes={name: RecordedTape(files, config.zone) for name, files in own.items()},
         )
+
+    def tape_of(self, provider: str) -> Tape:
+        """What a provider plays from."""
+        own = self.tapes.get(provider)
+        return self.tape if own is None else Rack((own, self.tape))
 
     async def answer(self, provider: str, ask: Ask) -> Answer:
         """Count a request, strike it with the faults that are on, and render it beside the event loop."""
@@ -89,10 +99,23 @@ class Simulator:
         if Fault.OVER_PLAN in faults:
             widest = max(protocol.facts.limits[Plan.FREE], key=lambda limit: limit.seconds)
             allowance = Allowance(widest, widest, 0, ask.now + widest.seconds)
-        spoiled = replace(ask, allowance=allowance, tape=SpoiledTape(self.tape, faults))
+        spoiled = replace(ask, allowance=allowance, tape=SpoiledTape(self.tape_of(provider), faults))
         reply = await asyncio.to_thread(_render, protocol, spoiled, faults)
         calls.statuses[reply.status] += 1
         return Answer(reply, faults, ask.now)
+
+
+def _by_provider(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, dict[str, Path]]]:
+    """The recordings that every provider plays, and by provider those of `provider/SYMBOL`."""
+    shared: dict[str, Path] = {}
+    own: dict[str, dict[str, Path]] = {}
+    for key, path in files.items():
+        provider, slash, symbol = key.partition("/")
+        if slash:
+            own.setdefault(provider, {})[symbol] = path
+        else:
+            shared[key] = path
+    return shared, own
 
 
 def _render(protocol: WireProtocol, ask: Ask, faults: Mapping[Fault, Switched]) -> Reply:
