@@ -262,7 +262,7 @@ BEGIN
         END CASE;
         PERFORM alter_job(made, schedule_interval => job.schedule_interval, max_runtime => job.max_runtime,
                           max_retries => job.max_retries, retry_period => job.retry_period, scheduled => job.scheduled,
-                          next_start => job.next_start);
+                          next_start => nullif(job.next_start, '-infinity'));  -- it is running, or never ran
     END LOOP;
     FOR reader IN
         SELECT privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS name
