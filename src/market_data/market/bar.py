@@ -127,7 +127,7 @@ class Bars:
 class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     """A stored bar with all that is known of it: one shape in the API, on the stream and in the commands.
 
-    Of a bar built from others, `provider`, `adjustment` and `volume_scope` join theirs with `+`.
+    Of a bar built from others, `provider` and `volume_scope` join theirs with `+`.
     """
 
     ts: datetime
