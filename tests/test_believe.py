@@ -328,14 +328,19 @@ async def test_a_split_over_night_is_stored_and_the_days_after_are_not_strange(w
     assert len(others.asked) == 1
 
 
-async def test_a_provider_that_adjusts_may_send_a_session_again_after_a_split(way: Way) -> None:
+async def test_minutes_of_a_provider_that_adjusts_are_raw_before_and_after_a_split(way: Way) -> None:
+    """The overlap, at the new level, is not written; the new session opens at the ratio of a split."""
     await way.tell(minutes(10), reach=ADJUSTED)
     others = Others(minutes(20))
     assert await way.tell([*minutes(5, OPEN + 300, 25.0), *minutes(10, NEXT, 25.0)], others, ADJUSTED) == (
         0,
         0,
     )
-    assert others.asked == []
+    assert others.asked == [Span(NEXT, NEXT + 180)]
+    assert set((await way.stored()).items()) == {
+        *((ts, 100.0) for ts, *_ in minutes(10)),
+        *((ts, 25.0) for ts, *_ in minutes(10, NEXT)),
+    }
 
 
 async def test_the_quarantine_of_a_series_is_bounded_and_expires(

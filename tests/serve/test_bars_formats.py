@@ -221,24 +221,25 @@ async def test_pages_end_where_the_first_one_said(filled: Served) -> None:
     assert second["next"] is None
 
 
-async def test_days_of_two_adjustments_are_paged_one_by_one(served: Served) -> None:
-    for adjustment, price in (("raw", 2.0), ("all", 1.0)):
+@pytest.mark.parametrize("adjustment", ["raw", "all"])
+async def test_days_of_two_adjustments_are_paged_at_one_of_them(served: Served, adjustment: str) -> None:
+    for held, price in (("raw", 2.0), ("all", 1.0)):
         await served.parts.database.run(
             "INSERT INTO candles_daily (symbol, ts, open, high, low, close, volume, provider, adjustment) "
             "SELECT 'AAPL', '2024-06-24'::timestamptz + n * interval '1 day', $1, $1, $1, $1, 1, 'yahoo', $2 "
             "FROM generate_series(0, 2) AS n",
             price,
-            adjustment,
+            held,
         )
     seen, cursor = [], None
     while True:
         more: dict[str, object] = {} if cursor is None else {"cursor": cursor}
-        page = (await served.get("/stocks/AAPL/history", limit=1, **more)).json
+        page = (await served.get("/stocks/AAPL/history", limit=1, adjustment=adjustment, **more)).json
         seen += [(bar["ts"][:10], bar["adjustment"]) for bar in page["bars"]]
         cursor = page["next"]
         if cursor is None:
             break
-    assert seen == [(f"2024-06-{day}", one) for day in (24, 25, 26) for one in ("all", "raw")]
+    assert seen == [(f"2024-06-{day}", adjustment) for day in (24, 25, 26)]
 
 
 async def test_the_session_chooses_the_bars(served: Served) -> None:

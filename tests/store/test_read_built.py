@@ -235,7 +235,7 @@ async def test_a_built_bar_joins_what_is_known_of_its_minutes(database: Database
         as_of=moment(TEN + 400),
         status=bar.status,
         revision=1,
-        adjustment="raw+split",
+        adjustment="raw",
         volume_scope="mixed",
     )
     assert bar.status == "corrected"

@@ -132,8 +132,8 @@ class Bars:
 class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     """A stored bar with all that is known of it: one shape in the API, on the stream and in the commands.
 
-    Of a bar built from others, `provider` and `adjustment` join theirs with `+`. Where their volume scopes
-    differ, `volume_scope` is MIXED and `volume` is None: volumes of different scopes have no sum.
+    Of a bar built from others, `provider` joins theirs with `+`. Where their volume scopes differ,
+    `volume_scope` is MIXED and `volume` is None: volumes of different scopes have no sum.
     """
 
     ts: datetime
