@@ -49,7 +49,7 @@ from market_data.route.vendor_time import VendorTime
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store import cursor
-from market_data.store.connect import Database, check, open_database
+from market_data.store.connect import Database, check, migrate, open_database
 from market_data.store.redis import open_any
 from market_data.stream import Stream
 from market_data.telemetry import logs
@@ -69,7 +69,8 @@ def _log(settings: Settings) -> None:
 async def service(
     configuration: Configuration, at: Stores, *, reread: Reread | None = None, clock: Clock = time.time
 ) -> AsyncIterator[Parts]:
-    """The running service: stores opened, loops under way; all stopped when the block ends.
+    """The running service: stores opened, the schema up to date, loops under way; all stopped when the block
+    ends.
 
     `reread` reads the configuration's sources anew for a reload; without it the configuration stays.
 
@@ -90,6 +91,7 @@ async def service(
         )
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
+        await migrate(database, lambda reason: tell(SchemaNoticed(reason)))
         await _fits(database, tell)
         await stack.enter_async_context(closures.in_force(database))
         transport = await stack.enter_async_context(Transport())

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 LOCK_SECONDS = 3.0
 """The lock_timeout of the migrations."""
-PROMPT_SECONDS = 0.5
+PROMPT_SECONDS = 1.0
 """How long a statement of a client takes at most where nothing is in its way."""
 AGAIN_SECONDS = 5.0
 """How long applying a file again takes at most; psql's start is most of it."""

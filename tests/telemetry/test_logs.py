@@ -33,6 +33,7 @@ from market_data.events import (
     QuotesExpired,
     Rebased,
     RedisOut,
+    SchemaNoticed,
     Skipped,
     Swept,
     Unpublished,
@@ -65,6 +66,7 @@ LINES: list[tuple[Event, str, str]] = [
         "error",
         "A job became a dead letter",
     ),
+    (SchemaNoticed("it is newer"), "warning", "The schema of the database"),
     (Swept(10, 5, 3.0), "info", "Data collector swept"),
     (Coordinated(3, 2, 1), "info", "Coordinator sent jobs"),
     (
