@@ -134,7 +134,6 @@ def test_the_label_of_a_day_is_its_sessions_date_even_where_it_opens_the_evening
     assert monday in sydney.regular.days
     assert sydney.regular.labels(Span(monday - 86_400, monday), Interval.D1).tolist() == []
     assert sydney.regular.ends(np.array([monday]), Interval.D1).tolist() == [session.end]
-    assert sydney.extended is not sydney.regular
     np.testing.assert_array_equal(sydney.extended.opens, sydney.regular.opens)
 
 

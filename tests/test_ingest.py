@@ -24,6 +24,7 @@ from market_data.store.connect import Database
 from market_data.store.cursor import Cursor
 from market_data.store.redis import open_redis
 from market_data.stream import KEPT, Publication, Series, Stream
+from market_data.universe import rename
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +114,7 @@ async def test_a_delivery_is_written_published_and_told(way: Way) -> None:
     assert (done.changed, done.rejected, done.completeness) == (10, 0, 1.0)
     first = (await way.stored())[0]
     assert (first.close, first.provider, first.status, first.revision) == (100.0, "yahoo", "final", 0)
-    assert (first.adjustment, first.volume_scope) == ("split", "consolidated")
+    assert (first.adjustment, first.volume_scope) == ("raw", "consolidated"), "of the running session"
     assert first.as_of.timestamp() == OPEN + 601.5
     published = await way.published()
     assert [(one.series, int(one.bar)) for one in published] == [
@@ -195,6 +196,41 @@ async def test_a_minute_is_partial_until_its_provider_has_settled_it(
 ) -> None:
     await way.ingest(replace(delivery(minutes(3), asked_at), reach=replace(REACH, delay=delay)))
     assert await way.statuses() == expected
+
+
+@pytest.mark.parametrize(
+    ("vendor_time", "expected"),
+    [
+        (OPEN + 179.0, ["final", "final", "partial"]),  # our clock is ahead
+        (OPEN + 180.0, ["final"] * 3),
+        (OPEN + 3600.0, ["final"] * 3),  # ours is behind
+        (OPEN - 18_000.0, ["partial"] * 3),
+        (None, ["final"] * 3),
+    ],
+)
+async def test_nothing_later_than_the_providers_own_time_is_final(
+    way: Way, vendor_time: float | None, expected: list[str]
+) -> None:
+    await way.ingest(replace(delivery(minutes(3), OPEN + 180.5), vendor_time=vendor_time))
+    assert await way.statuses() == expected
+    known = await cursor.of(way.database, "AAPL", Interval.M1)
+    assert known is not None
+    assert known.through == OPEN + 60 * expected.count("final")
+    assert known.asked_at == min(OPEN + 180.5, vendor_time or OPEN + 180.5)
+
+
+async def test_what_was_asked_for_by_a_former_name_is_written_and_published_under_the_new_one(
+    way: Way,
+) -> None:
+    await universe.put(way.database, [Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)])
+    await way.ingest(delivery(minutes(2), OPEN + 120))
+    await rename(way.database, "AAPL", "PEAR")
+    await way.ingest(delivery(minutes(4), OPEN + 240))
+    assert [len(await bars.last(way.database, one, Interval.M1, 9)) for one in ("AAPL", "PEAR")] == [0, 4]
+    written = [one.symbol for one in way.told if isinstance(one, BarsWritten)]
+    assert written == ["AAPL", "PEAR"]
+    told = [str(one.series) for one in await way.published()]
+    assert (told[0], told[-1]) == (str(Series("AAPL", Interval.M1)), str(Series("PEAR", Interval.M1)))
 
 
 async def test_whether_a_bar_is_partial_is_decided_by_when_it_was_asked_for(way: Way) -> None:

@@ -223,6 +223,15 @@ async def test_a_slot_is_swept_once_and_again_if_who_began_it_died(
     assert await queue.claim_slot(8) > 0
 
 
+async def test_a_job_that_was_done_before_the_clock_of_redis_was_set_back_is_due(
+    queue: Queue, redis: Redis
+) -> None:
+    read_at = await queue.claim_slot(1)
+    lease = "{market:fetch}:lease:" + job().key
+    await redis.set(lease, f"done:{read_at + 3_600_000}")
+    assert await queue.emit([job()], read_at) == 1
+
+
 async def test_a_job_that_was_done_after_the_cursors_were_read_is_not_due(queue: Queue) -> None:
     read_at = await queue.claim_slot(1)
     await queue.emit([job()], read_at)

@@ -44,6 +44,14 @@ async def test_one_that_gives_no_sign_of_life_is_gone(redis: Redis, monkeypatch:
     assert "dead" not in alive.known
 
 
+async def test_one_that_died_before_the_clock_of_redis_was_set_back_is_gone(redis: Redis) -> None:
+    seconds, _ = await redis.time()
+    await redis.zadd(module.KEY, {"dead": int(seconds) + 3600})
+    alive = Replicas(redis, "alive")
+    await alive.beat()
+    assert alive.known == ("alive",)
+
+
 async def test_without_redis_the_last_known_count(redis: Redis, servers_folder: Path) -> None:
     first, second = Replicas(redis, "first"), Replicas(redis, "second")
     await first.beat()

@@ -1,13 +1,14 @@
 -- The tables of the market data service, for PostgreSQL 14 and later.
 -- Apply with `psql -f` or `market-data migrate`. Each step below runs once per database and leaves a row in
--- `schema_version`; applied again to a running service, this file takes no lock on a table.
+-- `schema_version`; applied again to a running service, this file takes no lock that anybody could wait for.
 
 BEGIN;
 
 -- Two migrations at once would race for the same names; the second waits here and then finds every step done.
 SELECT pg_advisory_xact_lock(hashtext('market-data migration'));
 SET LOCAL client_min_messages = warning;
--- A step that has to wait for a reader gives up, so that nobody queues behind it: run the file again later.
+-- A step that has to wait for a reader gives up, so that nobody queues behind it for longer: run the file again later.
+-- Longer than deadlock_timeout (1 s), after which PostgreSQL ends an autovacuum that is in the way.
 SET LOCAL lock_timeout = '3s';
 
 -- The steps that have been applied. `part` is 'core' (this file) or 'timescaledb' (the file beside it).
@@ -17,6 +18,47 @@ CREATE TABLE IF NOT EXISTS schema_version (
     applied_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (part, version)
 );
+
+-- Locks the tables that a step changes, before it changes any: all of them within lock_timeout, or none. The error
+-- names the sessions that use the table. Tables that are not there yet need no lock.
+CREATE OR REPLACE FUNCTION schema_lock(VARIADIC tables text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    allowed text := current_setting('lock_timeout');
+    began timestamptz := clock_timestamp();
+    one regclass;
+    users text;
+BEGIN
+    FOR one IN SELECT to_regclass(name) FROM unnest(tables) AS name WHERE to_regclass(name) IS NOT NULL LOOP
+        PERFORM set_config('lock_timeout',
+                           greatest(1, ceil(extract(epoch FROM began + allowed::interval - clock_timestamp()) * 1000))::text, true);
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', one);
+    END LOOP;
+    PERFORM set_config('lock_timeout', allowed, true);
+EXCEPTION WHEN lock_not_available THEN
+    SELECT string_agg(format('process %s of %s%s%s', pid, usename, ' (' || nullif(application_name, '') || ')',
+                             ', in a transaction since ' || date_trunc('second', xact_start)), '; ')
+    INTO users
+    FROM pg_stat_activity
+    WHERE coalesce(xact_start < began, true) -- later ones waited behind this
+      AND pid IN (SELECT pid FROM pg_locks
+                  WHERE relation = one AND granted AND pid <> pg_backend_pid()
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+    RAISE EXCEPTION 'a migration has to change the table % and did not get it within %: it is used by %', one, allowed,
+                    coalesce(users, 'another session')
+        USING ERRCODE = 'lock_not_available',
+              HINT = 'Nothing was changed. A dump, an export or an open transaction holds its tables until it ends: run '
+                     '`market-data migrate`, or the file, again then.';
+END
+$$;
+
+-- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.1.0')) THEN
+    RETURN;
+END IF;
+PERFORM schema_lock('candles_intraday', 'candles_daily', 'candle_revisions', 'quotes_l1', 'backfill_jobs', 'vacancies',
+                    'symbol_universe', 'universe_versions');
 
 -- The clock is read as each row is written: writers of a row wait for each other, so its spans follow each other.
 CREATE OR REPLACE FUNCTION universe_remember() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -52,13 +94,6 @@ BEGIN
     END IF;
 END
 $$;
-
--- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
-DO $step$
-BEGIN
-IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.1.0')) THEN
-    RETURN;
-END IF;
 
 -- What is collected. A row inserted here is collected from the next sweep on.
 CREATE TABLE IF NOT EXISTS symbol_universe (
@@ -341,6 +376,7 @@ BEGIN
 IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.2.0')) THEN
     RETURN;
 END IF;
+PERFORM schema_lock('candles_intraday', 'candle_revisions', 'backfill_jobs', 'vacancies');
 
 -- A vacancy is provisional until it is confirmed. Those of 0.1.0 hold no evidence: all of them are asked again.
 ALTER TABLE vacancies
@@ -379,8 +415,10 @@ CREATE TABLE rechecks (
 );
 
 -- Bars that may be wrong though they are possible: kept and shown on request, never built into others. They leave when
--- a second provider, a later bar, time or an operator settles them.
+-- a second provider, later bars or time settle them. What an operator decided stays as the record of it: such a value
+-- is not quarantined again.
 CREATE TABLE quarantined_bars (
+    id             bigint GENERATED BY DEFAULT AS IDENTITY UNIQUE,
     symbol         text NOT NULL,
     interval       text NOT NULL,
     ts             timestamptz NOT NULL,
@@ -392,14 +430,22 @@ CREATE TABLE quarantined_bars (
     low            double precision NOT NULL,
     close          double precision NOT NULL,
     volume         double precision NOT NULL,
-    reason         text NOT NULL,
+    reason         text NOT NULL,                   -- jump, spread, volume, split, or differs from the stored bar
     contradicted   boolean NOT NULL DEFAULT false,  -- another provider sent a different value
-    evidence       text,                            -- what was found, in words
-    first_received timestamptz NOT NULL,
+    evidence       text NOT NULL,                   -- what was found, in words
+    first_received timestamptz NOT NULL,            -- when its provider was first asked and sent this value
     last_received  timestamptz NOT NULL,
-    times          bigint NOT NULL DEFAULT 1,
+    times          bigint NOT NULL DEFAULT 1,       -- answers that had this value
+    looks          integer NOT NULL DEFAULT 0,      -- how often it has been asked for again
+    look_at        timestamptz,                     -- when it is asked for again; NULL: not again
+    decision       text CHECK (decision IN ('accepted', 'rejected')), -- by an operator; NULL: it is open
+    decided_by     text,
+    decided_at     timestamptz,
+    decided_why    text,
     PRIMARY KEY (symbol, interval, ts, provider, adjustment)
 );
+CREATE INDEX quarantined_bars_look ON quarantined_bars (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX quarantined_bars_age ON quarantined_bars (last_received) WHERE decision IS NULL;
 
 -- Splits as providers report them. Prices before `effective` (00:00 UTC of the session's date) are divided by `ratio`.
 CREATE TABLE known_splits (
@@ -411,8 +457,21 @@ CREATE TABLE known_splits (
     PRIMARY KEY (symbol, effective, provider)
 );
 
--- A minute that was converted to the raw level keeps the factor that its provider's prices were multiplied by.
+-- For which time it is known which splits there were: a provider has reported all of a symbol that took effect after
+-- `since`, up to the session of `through` (00:00 UTC of its date).
+CREATE TABLE split_checks (
+    symbol     text NOT NULL,
+    provider   text NOT NULL,
+    since      timestamptz NOT NULL,
+    through    timestamptz NOT NULL,
+    checked_at timestamptz NOT NULL,
+    PRIMARY KEY (symbol, provider)
+);
+
+-- A minute that was converted to the raw level keeps the factor that its provider's prices were multiplied by. NULL: they
+-- were raw as sent. Daily bars are never converted: their column is NULL.
 ALTER TABLE candles_intraday ADD COLUMN factor double precision;
+ALTER TABLE candles_daily ADD COLUMN factor double precision;
 ALTER TABLE candle_revisions ADD COLUMN factor double precision;
 
 -- Closures and early closes that an operator announced, and when; revoked ones stay as a record.
@@ -426,6 +485,113 @@ CREATE TABLE calendar_changes (
     revoked_at timestamptz
 );
 CREATE UNIQUE INDEX calendar_changes_day ON calendar_changes (calendar, day) WHERE revoked_at IS NULL;
+
+-- How far a series of minutes had been asked for at `known_at`, whoever was asked: what tells for `as_of` whether a
+-- built bar was final. A row is written where the newest minutes had no trade, and for the first answer of a day (UTC);
+-- else the newest final bar says the same.
+ALTER TABLE ingestion_cursor ADD COLUMN known_at timestamptz;   -- when it was written as it stands
+CREATE TABLE cursor_history (
+    symbol   text NOT NULL,
+    interval text NOT NULL,
+    known_at timestamptz NOT NULL,
+    through  timestamptz NOT NULL,
+    PRIMARY KEY (symbol, interval, known_at)
+);
+-- Writers of a series wait for each other, so its rows have one order, also where the clocks of two replicas differ.
+CREATE OR REPLACE FUNCTION cursor_remember() RETURNS trigger LANGUAGE plpgsql AS $function$
+DECLARE
+    last record;
+BEGIN
+    SELECT * INTO last FROM cursor_history
+    WHERE symbol = NEW.symbol AND interval = NEW.interval ORDER BY known_at DESC LIMIT 1;
+    IF last.through >= NEW.through THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO cursor_history AS known (symbol, interval, known_at, through)
+    VALUES (NEW.symbol, NEW.interval, greatest(coalesce(NEW.known_at, clock_timestamp()), last.known_at), NEW.through)
+    ON CONFLICT (symbol, interval, known_at) DO UPDATE SET through = EXCLUDED.through;
+    RETURN NULL;
+END
+$function$;
+
+INSERT INTO cursor_history (symbol, interval, known_at, through)
+SELECT symbol, interval, now(), max(through) FROM ingestion_cursor WHERE interval = '1m' GROUP BY symbol, interval;
+CREATE TRIGGER cursor_remember_new AFTER INSERT ON ingestion_cursor
+    FOR EACH ROW WHEN (NEW.interval = '1m') EXECUTE FUNCTION cursor_remember();
+CREATE TRIGGER cursor_remember_moved AFTER UPDATE OF through ON ingestion_cursor
+    FOR EACH ROW WHEN (NEW.interval = '1m' AND NEW.through > OLD.through
+                       AND (NEW.last_bar IS NULL OR NEW.through > NEW.last_bar + interval '1 minute'
+                            OR (NEW.through AT TIME ZONE 'UTC')::date > (OLD.through AT TIME ZONE 'UTC')::date))
+    EXECUTE FUNCTION cursor_remember();
+
+-- Says what candles_5m or candles_1h has, where psql and other tools show it: \d+ candles_1h.
+CREATE OR REPLACE FUNCTION candles_describe(view_name text, width text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    about text;
+    words text;
+BEGIN
+    FOR about, words IN VALUES
+        ('VIEW %I', format('Bars of %s of the clock, built from 1m bars whatever their status.', width)),
+        ('COLUMN %I.ts', format('When the bar opens: at multiples of %s since 00:00 UTC, not since the open of the '
+                                'session; the API has the same bars with anchor=clock.', width)),
+        ('COLUMN %I.volume', 'NULL where the minutes have different volume scopes: those volumes have no sum.'),
+        ('COLUMN %I.volume_scope', 'Of all minutes of the bar; mixed where they differ.')
+    LOOP
+        EXECUTE format('COMMENT ON ' || about || ' IS %L', view_name, words);
+    END LOOP;
+END
+$function$;
+
+-- A symbol that is renamed while candles_5m and candles_1h are made anew takes both with it: see the file beside this one.
+CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $function$
+DECLARE
+    built text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM pg_advisory_xact_lock(hashtext('market-data built'));
+        FOR built IN
+            SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+            FROM timescaledb_information.continuous_aggregates
+            WHERE view_name IN ('candles_5m', 'candles_1h', 'candles_5m_next', 'candles_1h_next')
+        LOOP
+            EXECUTE format('UPDATE %s SET symbol = $2 WHERE symbol = $1', built) USING former, new;
+        END LOOP;
+    END IF;
+END
+$function$;
+
+-- Volumes of different scopes have no sum: such a bar has no volume, and says `mixed`.
+DO $views$
+DECLARE
+    built text;
+    width text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        IF EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
+                   WHERE format('%I.%I', view_schema, view_name)::regclass = to_regclass('candles_5m')) THEN
+            RETURN;  -- the file beside this one makes them anew
+        END IF;
+    END IF;
+    FOR built, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP
+        EXECUTE format($view$
+            CREATE OR REPLACE VIEW %I AS
+            SELECT symbol,
+                   date_bin(%L, ts, 'epoch'::timestamptz) AS ts,
+                   (array_agg(open ORDER BY ts))[1] AS open,
+                   max(high) AS high,
+                   min(low) AS low,
+                   (array_agg(close ORDER BY ts DESC))[1] AS close,
+                   CASE WHEN min(volume_scope) = max(volume_scope) THEN sum(volume ORDER BY ts) END AS volume,
+                   CASE WHEN min(volume_scope) = max(volume_scope) THEN min(volume_scope) ELSE 'mixed' END
+                   AS volume_scope
+            FROM candles_intraday
+            WHERE interval = '1m'
+            GROUP BY symbol, 2
+        $view$, built, width);
+        PERFORM candles_describe(built, width);
+    END LOOP;
+END
+$views$;
 
 INSERT INTO schema_version (part, version) VALUES ('core', '0.2.0');
 END

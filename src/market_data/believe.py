@@ -1,44 +1,50 @@
-"""Believes a judged answer, or not: what is strange is held against what is known and what others tell."""
+"""Decides which judged bars of an answer are stored and which are quarantined."""
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from market_data.events import BarsDoubted, Tell
 from market_data.market.bar import Bars, Mask
-from market_data.market.doubt import LASTS, Context, Doubt, Evidence, Finding, Outcome, decide, is_plain
+from market_data.market.decide import decide
+from market_data.market.doubt import is_plain
 from market_data.market.interval import Interval
-from market_data.market.quality import Reason, Rejected, Verdict
+from market_data.market.outcome import Evidence, Finding, Outcome
+from market_data.market.quality import Verdict
+from market_data.market.quarantined import NO_CHANGE, Entry, QuarantineChange
+from market_data.market.sequence import Around, Laid, Received, lay
 from market_data.market.session import MarketHours
+from market_data.market.settle import Settled, settle
 from market_data.market.span import Span
 from market_data.provider import Reach
-from market_data.store import closes
+from market_data.store import closes, quarantine
+from market_data.store.closes import Beside, Stored
 from market_data.store.connect import Database
 
 MOST_KNOWN = 20_000
-"""Series whose newest close is remembered; past it the oldest is forgotten, which costs a question."""
-MOST_HELD = 10
-"""How often a bar is held back in a row for what comes after it; then it is taken in as it is."""
+"""Series whose newest close is remembered; past it the oldest is forgotten, which costs a query."""
 WITHIN = {Interval.D1: 30 * 86_400}
 """By interval, how many seconds away a bar may be for its close to say something."""
 WITHIN_OF_MINUTES = 10 * 86_400
+BARS_AROUND = 6
+"""Stored bars before and after an answer with something strange that it is compared with."""
 WINDOW_BARS = 300
-"""Bars of one question to another provider: what all of them answer in one call."""
+"""Bars of one query to another provider: what all of them answer in one call."""
 MOST_ASKED = 5
-"""Questions to others about one answer; what is left over is decided without."""
+"""Queries to others about one answer; what is left over is decided without."""
+REFRESH_SECONDS = 10.0
+"""How long a replica may not know of bars that another one has quarantined."""
 
 Ask = Callable[[Sequence[Span]], Awaitable[Sequence[Evidence]]]
-"""What others tell of each of some spans, as far as somebody can tell."""
-
-_REASONS = {Doubt.JUMP: Reason.JUMP, Doubt.SPREAD: Reason.SPREAD, Doubt.VOLUME: Reason.VOLUME}
-_LEFT_OUT = {Outcome.DENIED, Outcome.REJECTED, Outcome.HELD}
+"""What others send for each of some spans, as far as any can."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Judged bars of a series, who told them, and when."""
+    """Judged bars of a series, the provider that sent them, and when it was asked (epoch seconds)."""
 
     symbol: str
     interval: Interval
@@ -46,103 +52,142 @@ class Told:
     reach: Reach
     hours: MarketHours
     verdict: Verdict
-    anew: bool = False  # the provider tells its history anew: what is known of it says nothing
+    asked_at: float = 0.0
+    anew: bool = False  # the provider sends its history anew: what is stored of it says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """What is left of a verdict, and the labels (epoch seconds) of the bars that are waited for, in order."""
+    """What is left of a verdict, what changes in the quarantine, and what others sent in place of its bars.
+
+    `doubted` are the labels (epoch seconds) of bars that are quarantined and that nobody contradicts.
+    """
 
     verdict: Verdict
-    held: tuple[int, ...] = ()
+    change: QuarantineChange = NO_CHANGE
+    instead: Sequence[Evidence] = ()
+    doubted: tuple[int, ...] = ()
+
+
+class _Newest(NamedTuple):
+    """The newest believed bar of a series."""
+
+    label: int
+    close: float
+    provider: str
 
 
 class Believer:
-    """Remembers the newest close of each series, to hold the next answer against it."""
+    """Remembers the newest close of each series, and where bars are quarantined, to compare answers with."""
 
     def __init__(self, database: Database, tell: Tell) -> None:
         self._database = database
         self._tell = tell
-        self._known: OrderedDict[tuple[str, str, str], tuple[int, float]] = OrderedDict()
-        self._held: OrderedDict[tuple[str, str, str], dict[int, int]] = OrderedDict()
-        """By series the labels that were held back the last time, and how often in a row."""
+        self._known: OrderedDict[tuple[str, str, str], _Newest] = OrderedDict()
+        self._quarantined: dict[tuple[str, str], Span] = {}
+        self._refreshed: float | None = None
 
     async def __call__(self, told: Told, ask: Ask | None) -> Believed:
-        """The good bars of an answer as far as they can be believed; the others are rejected, or held back.
+        """The good bars of an answer as far as they can be believed; the others are quarantined.
 
         Another provider is asked only where something is strange. Raises StoreUnavailable.
         """
         bars = told.verdict.good
         if not len(bars):
             return Believed(told.verdict)
-        context = await self._context(told)
+        beside = await self._beside(told)
+        entries = await self._entries(told)
         believed = Believed(told.verdict)
-        if not is_plain(bars, context):
-            context = replace(context, opens_session=_opens_session(told))
-            findings = decide(bars, context)
-            if findings and ask is not None:
-                findings = decide(bars, context, await ask(_windows(bars, findings, told.interval)))
-            believed = self._sorted_out(told, findings)
+        trades = told.reach.trades_alone
+        plain = is_plain(bars, told.interval, moves_have_volume=trades, before=beside.before)
+        if not plain or entries or beside.others:
+            believed = await self._closely(told, entries, ask)
         self._remember(told, believed)
         return believed
 
-    async def _context(self, told: Told) -> Context:
+    async def _beside(self, told: Told) -> Beside:
+        """What is known beside an answer: nearly always from memory."""
         bars = told.verdict.good
         first, last = int(bars.ts[0]), int(bars.ts[-1])
         within = WITHIN.get(told.interval, WITHIN_OF_MINUTES)
-        at, close = self._known.get(_key(told), (0, 0.0))
-        beside = closes.Beside(None, None)
-        if first - within <= at <= last:  # as with nearly all live answers
-            beside = closes.Beside(close, None)
-        elif not told.anew:
-            span = Span(first, last + told.interval.seconds)
-            beside = await closes.beside(
-                self._database, told.symbol, told.interval, told.reach.adjustment, span, within=within
-            )
-        return Context(
-            interval=told.interval,
-            adjustment=told.reach.adjustment,
-            moves_have_volume=told.reach.trades_alone,
-            before=None if told.anew else beside.before,
-            after=None if told.anew else beside.after,
-            waited_for=self._waited_for(told),
+        known = self._known.get(_key(told))
+        if told.anew:
+            return Beside(None, others=False)
+        if known is not None and known.provider == told.provider and first - within <= known.label <= last:
+            return Beside(known.close, others=False)
+        return await closes.beside(
+            self._database,
+            told.symbol,
+            told.interval,
+            told.reach.adjustment,
+            _span(told),
+            provider=told.provider,
+            within=within,
         )
 
-    def _sorted_out(self, told: Told, findings: Sequence[Finding]) -> Believed:
-        """The verdict without what is not believed."""
-        counts = Counter[tuple[str, str]]()
-        reasons: dict[int, Reason] = {}
-        held: list[int] = []
-        for one in findings:
-            counts[one.doubt.value, one.outcome.value] += len(one.places)
-            if one.outcome is Outcome.HELD:
-                held += one.places.tolist()
-            elif one.outcome in _LEFT_OUT:
-                reasons |= dict.fromkeys(one.places.tolist(), _REASONS[one.doubt])
-        for (doubt, outcome), count in sorted(counts.items()):
-            self._tell(BarsDoubted(told.symbol, told.interval, told.provider, doubt, outcome, count))
-        good, rows = told.verdict.good, told.verdict.good.rows() if reasons else []
-        kept: Mask = np.ones(len(good), np.bool_)
-        kept[[*reasons, *held]] = False
-        rejected = tuple(Rejected(rows[place], reason) for place, reason in sorted(reasons.items()))
-        verdict = Verdict(good.take(kept), told.verdict.rejected + rejected)
-        return Believed(verdict, tuple(good.ts[sorted(held)].tolist()))
+    async def _entries(self, told: Told) -> Sequence[Entry]:
+        """What the quarantine has of the time of an answer."""
+        if self._refreshed is None or abs(told.asked_at - self._refreshed) >= REFRESH_SECONDS:
+            self._quarantined = await quarantine.series(self._database)
+            self._refreshed = told.asked_at
+        where = self._quarantined.get((told.symbol, told.interval.value))
+        if where is None or where.overlap(_span(told)) is None:
+            return ()
+        return await quarantine.within(self._database, told.symbol, told.interval, _span(told))
 
-    def _waited_for(self, told: Told) -> frozenset[int]:
-        held = self._held.get(_key(told), {})
-        return frozenset(label for label, times in held.items() if times >= MOST_HELD)
+    async def _closely(self, told: Told, entries: Sequence[Entry], ask: Ask | None) -> Believed:
+        """Judge an answer against what is stored and quarantined around it, and against other providers."""
+        stored = await self._stored(told)
+        received = Received(
+            told.interval,
+            told.provider,
+            told.reach.adjustment,
+            told.reach.trades_alone,
+            told.asked_at,
+            told.verdict.good,
+            _opens_session(told),
+        )
+        around = Around(stored.bars, stored.providers, entries)
+        laid = lay(received, around, quarantine.repeats_after(told.interval))
+        findings = decide(laid.bars, laid.context, laid.evidence)
+        strange = [one for one in findings if one.witness is None and one.outcome is not Outcome.REJECTED]
+        if strange and ask is not None:
+            asked = await ask(_windows(laid, strange, told.interval))
+            findings = decide(laid.bars, laid.context, [*laid.evidence, *asked])
+        return self._applied(told, settle(laid, findings))
+
+    async def _stored(self, told: Told) -> Stored:
+        if told.anew:
+            return Stored(Bars.none(), ())
+        return await closes.around(
+            self._database,
+            told.symbol,
+            told.interval,
+            told.reach.adjustment,
+            _span(told),
+            bars=BARS_AROUND,
+            within=WITHIN.get(told.interval, WITHIN_OF_MINUTES),
+        )
+
+    def _applied(self, told: Told, settled: Settled) -> Believed:
+        """State what was found, and note where bars are quarantined now."""
+        for (doubt, outcome), count in sorted(settled.counts.items()):
+            self._tell(BarsDoubted(told.symbol, told.interval, told.provider, doubt, outcome, count))
+        if settled.change.put:
+            key, span = (told.symbol, told.interval.value), _span(told)
+            where = self._quarantined.get(key, span)
+            self._quarantined[key] = Span(min(where.start, span.start), max(where.end, span.end))
+        verdict = Verdict(told.verdict.good.take(settled.kept), told.verdict.rejected + settled.rejected)
+        return Believed(verdict, settled.change, settled.instead, settled.doubted)
 
     def _remember(self, told: Told, believed: Believed) -> None:
         key, good = _key(told), believed.verdict.good
-        before = self._held.pop(key, {})
-        if believed.held:
-            self._held[key] = {label: before.get(label, 0) + 1 for label in believed.held}
-        if len(good) and int(good.ts[-1]) >= self._known.get(key, (0, 0.0))[0]:
-            self._known[key] = (int(good.ts[-1]), float(good.close[-1]))
+        known = self._known.get(key)
+        if len(good) and (known is None or int(good.ts[-1]) >= known.label):
+            self._known[key] = _Newest(int(good.ts[-1]), float(good.close[-1]), told.provider)
             self._known.move_to_end(key)
-        for kept in (self._known, self._held):
-            if len(kept) > MOST_KNOWN:
-                kept.popitem(last=False)
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
 
 
 def _key(told: Told) -> tuple[str, str, str]:
@@ -150,10 +195,15 @@ def _key(told: Told) -> tuple[str, str, str]:
     return told.symbol, told.interval.value, kind
 
 
+def _span(told: Told) -> Span:
+    bars = told.verdict.good
+    return Span(int(bars.ts[0]), int(bars.ts[-1]) + told.interval.seconds)
+
+
 def _opens_session(told: Told) -> Mask:
-    """Which bars are the first after a break of the market: of the first bar that is supposed."""
+    """Which bars are the first after a break of the market: the first bar of an answer is supposed to be."""
     ts = told.verdict.good.ts
-    grid = told.hours.regular if told.interval is Interval.D1 else told.hours.extended
+    grid = told.hours.regular if told.interval is Interval.D1 else told.hours.kept
     starts = grid.days if told.interval is Interval.D1 else grid.opens
     session = np.maximum(np.searchsorted(starts, ts, side="right") - 1, 0)
     before = np.concatenate((np.maximum(session[:1] - 1, 0), session[:-1]))
@@ -161,9 +211,9 @@ def _opens_session(told: Told) -> Mask:
     return opens
 
 
-def _windows(bars: Bars, findings: Sequence[Finding], interval: Interval) -> list[Span]:
-    """Where others have to be asked: the first bars of each finding, near ones in one question."""
-    labels = sorted({int(bars.ts[place]) for one in findings for place in one.places[:LASTS].tolist()})
+def _windows(laid: Laid, findings: Sequence[Finding], interval: Interval) -> list[Span]:
+    """Where others have to be asked: all doubted bars, near ones in one query."""
+    labels = sorted({int(laid.bars.ts[place]) for one in findings for place in one.places.tolist()})
     windows: list[Span] = []
     for label in labels:
         end = label + interval.seconds

@@ -1,17 +1,21 @@
-"""The sessions of an exchange as arrays, from a file or from `exchange_calendars`; always-open for crypto."""
+"""The sessions of an exchange, from a file or `exchange_calendars`, with what operators announced."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from market_data.market.bar import Times
+from market_data.market.closure import Closure
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
-from market_data.market.session import MarketHours, SessionGrid
+from market_data.market.schedule import EPOCH_ORDINAL, Schedule
+from market_data.market.session import MarketHours
 
 FIRST_DAY = "1990-01-01"
 """Sessions before this day are not known; no provider has minutes that old."""
@@ -22,41 +26,132 @@ ALWAYS_OPEN_YEARS = 60
 SHIPPED = ("XNYS",)
 """Calendars that come with us as `calendars/<code>.txt`: the library brings pandas and takes 2 s to load."""
 
+MARGIN = (15 * 60, 30 * 60)
+"""Seconds before the open and after the close in which bars are kept where margins.txt says nothing else."""
+
 _ALWAYS = "24/7"
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _XNYS_NAMES = ("NYSE", "NASDAQ", "XNAS", "ARCA", "ARCX", "NYSEARCA", "AMEX", "XASE", "BATS", "IEX", "US")
 _CODES = {**dict.fromkeys(("XNYS", *_XNYS_NAMES), "XNYS"), **dict.fromkeys(("CRYPTO", _ALWAYS), _ALWAYS)}
-_EXTENDED_SECONDS = {"XNYS": (19_800, 14_400)}
+_LATE = {"XNYS": (19_800, 14_400)}
 """Seconds of trading before the open and after the close: 04:00 to 20:00 New York, 17:00 on a half day."""
+_NAMES_KNOWN = 1024
+"""Names of exchanges whose codes are remembered."""
+_FORMER_KEPT = 32
+"""Hours of another time that are kept: each has the sessions of decades."""
 
 
-def hours_of(exchange: str, asset_type: AssetType) -> MarketHours:
-    """The hours in which an instrument trades.
+def hours_of(exchange: str, asset_type: AssetType, known_at: datetime | None = None) -> MarketHours:
+    """The hours in which an instrument trades, with what has been announced; or as known at `known_at`.
 
     `exchange` is a US exchange's name, `CRYPTO`, or an ISO 10383 code that `exchange_calendars` knows.
     Crypto is always open wherever it trades. Raises ValueError for an exchange without a calendar.
     """
-    if asset_type is AssetType.CRYPTO:
-        return _load(_ALWAYS)
+    code = _ALWAYS if asset_type is AssetType.CRYPTO else code_of(exchange)
+    changed = _changed.get(code)
+    if known_at is not None:
+        known = tuple(one for one in _all if one.calendar == code and one.held(known_at))
+        if known != (changed.closures if changed else ()):
+            return _known(code, known) if known else _load(code)
+    return _load(code) if changed is None else changed.hours
+
+
+def scheduled_hours(exchange: str, asset_type: AssetType) -> MarketHours:
+    """The hours in which an instrument trades by the published calendar, whatever has been announced."""
+    return _load(_ALWAYS if asset_type is AssetType.CRYPTO else code_of(exchange))
+
+
+def code_of(exchange: str) -> str:
+    """The code of an exchange's calendar; ValueError for an exchange without one."""
     name = exchange.strip().upper()
-    return _load(_CODES.get(name, name))
+    return _CODES.get(name) or _resolved(name)
+
+
+def announce(closures: Sequence[Closure]) -> None:
+    """Put these in force in place of those until now; `hours_of` follows at once, in every thread.
+
+    The hours of a calendar are another object afterwards if anything has changed for it, else the same one.
+    New ones are made before: that takes some milliseconds, and seconds where the calendar was never used.
+    """
+    global _all, _changed
+    active: dict[str, tuple[Closure, ...]] = {}
+    for one in closures:
+        if one.revoked_at is None:
+            active[one.calendar] = (*active.get(one.calendar, ()), one)
+    changed: dict[str, _Changed] = {}
+    for code, those in active.items():
+        before = _changed.get(code)
+        if before is not None and before.closures == those:
+            changed[code] = before
+        else:
+            with suppress(ValueError):  # a calendar that cannot be read: `hours_of` says so
+                changed[code] = _Changed(those, schedule_of(code).hours(those))
+    _all, _changed = tuple(closures), changed
+
+
+def announced() -> Sequence[Closure]:
+    """What has been put in force, and what was revoked."""
+    return _all
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The hours of a calendar under closures."""
+
+    closures: tuple[Closure, ...]
+    hours: MarketHours
+
+
+_all: tuple[Closure, ...] = ()
+_changed: Mapping[str, _Changed] = {}
 
 
 @cache
 def _load(code: str) -> MarketHours:
+    return schedule_of(code).hours()
+
+
+@lru_cache(_FORMER_KEPT)
+def _known(code: str, closures: tuple[Closure, ...]) -> MarketHours:
+    """The hours as they were known at some time: questions with `as_of` come in series."""
+    return schedule_of(code).hours(closures)
+
+
+@cache
+def schedule_of(code: str) -> Schedule:
+    """The published sessions of a calendar, by its code."""
     if code == _ALWAYS:
-        grid = _always_open()
-        return MarketHours(grid, grid)
-    opens, closes, days = _shipped(code) if code in SHIPPED else _of_library(code)
-    before, after = _EXTENDED_SECONDS.get(code, (0, 0))
-    return MarketHours(
-        SessionGrid(code, opens, closes, days), SessionGrid(code, opens - before, closes + after, days)
-    )
+        return _always_open()
+    zone, opens, closes, days = _shipped(code) if code in SHIPPED else _of_library(code)
+    return Schedule(code, zone, opens, closes, days, _LATE.get(code, (0, 0)), _margins().get(code, MARGIN))
 
 
-def _shipped(code: str) -> tuple[Times, Times, Times]:
+@cache
+def _margins() -> Mapping[str, tuple[int, int]]:
+    """By code, the seconds before the open and after the close that `calendars/margins.txt` gives."""
+    text = files("market_data").joinpath("calendars", "margins.txt").read_text(encoding="ascii")
+    lines = [line.split(maxsplit=3) for line in text.splitlines() if line and not line.startswith("#")]
+    return {code: (int(before) * 60, int(after) * 60) for code, before, after, _ in lines}
+
+
+@lru_cache(_NAMES_KNOWN)
+def _resolved(name: str) -> str:
+    """The code for which a name is another one in the library, such as XLON for LSE; ValueError."""
+    from exchange_calendars.calendar_utils import resolve_alias  # noqa: PLC0415 - brings pandas
+    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+
+    try:
+        return str(resolve_alias(name))
+    except InvalidCalendarName:
+        known = ", ".join(sorted(_CODES))
+        raise ValueError(
+            f"no calendar for exchange {name!r}: use one of {known}, or an ISO 10383 code"
+        ) from None
+
+
+def _shipped(code: str) -> tuple[str, Times, Times, Times]:
     text = files("market_data").joinpath("calendars", f"{code}.txt").read_text(encoding="ascii")
-    return read_sessions(text.splitlines())
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return (lines[0].split()[0], *read_sessions(lines))
 
 
 def read_sessions(lines: Iterable[str]) -> tuple[Times, Times, Times]:
@@ -76,7 +171,7 @@ def read_sessions(lines: Iterable[str]) -> tuple[Times, Times, Times]:
         hours = differs.get(day, regular if day.weekday() < 5 else None)
         if hours is not None:
             opens, closes = (datetime.combine(day, at, zone).timestamp() for at in hours)
-            sessions.append((opens, closes, (ordinal - _EPOCH_ORDINAL) * Interval.D1.seconds))
+            sessions.append((opens, closes, (ordinal - EPOCH_ORDINAL) * Interval.D1.seconds))
     opens_at, closes_at, days = np.array(sessions, np.int64).T.copy()
     return opens_at, closes_at, days
 
@@ -88,24 +183,18 @@ def _hours(words: list[str]) -> tuple[time, time] | None:
     return opens, closes
 
 
-def _of_library(code: str) -> tuple[Times, Times, Times]:
+def _of_library(code: str) -> tuple[str, Times, Times, Times]:
     from exchange_calendars import get_calendar  # noqa: PLC0415 - brings pandas, which takes a second
-    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     for start in (
         FIRST_DAY,
         None,
     ):  # a record may begin later, as Tokyo's does in 1997: then its last 20 years
         try:
-            calendar = get_calendar(code, start=start)
-        except InvalidCalendarName:
-            known = ", ".join(sorted(_CODES))
-            raise ValueError(
-                f"no calendar for exchange {code!r}: use one of {known}, or an ISO 10383 code"
-            ) from None
+            found = get_calendar(code, start=start)
         except (ValueError, NotImplementedError):
             continue
-        return _seconds(calendar.opens), _seconds(calendar.closes), _seconds(calendar.opens.index)
+        return str(found.tz), _seconds(found.opens), _seconds(found.closes), _seconds(found.opens.index)
     raise ValueError(f"the calendar of exchange {code!r} cannot be read by the installed exchange_calendars")
 
 
@@ -113,7 +202,7 @@ def _seconds(column: object) -> Times:
     return np.asarray(column, dtype="datetime64[s]").astype(np.int64)
 
 
-def _always_open() -> SessionGrid:
+def _always_open() -> Schedule:
     first = np.datetime64(FIRST_DAY, "s").astype(np.int64)
     opens = first + np.arange(ALWAYS_OPEN_YEARS * 366, dtype=np.int64) * Interval.D1.seconds
-    return SessionGrid(_ALWAYS, opens, opens + Interval.D1.seconds, opens)
+    return Schedule(_ALWAYS, "UTC", opens, opens + Interval.D1.seconds, opens)

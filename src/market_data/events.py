@@ -179,6 +179,35 @@ class AggregatesBuilt:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaNoticed:
+    """The schema is newer than this program, or cannot be changed yet; the start goes on."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """Our clock became wrong by the providers' clocks, or right again, or cursors were mended.
+
+    `seconds` is how far it is ahead of theirs.
+    """
+
+    seconds: float
+    healed: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarChanged:
+    """A closure of an exchange was announced or revoked; this process follows it from now on."""
+
+    calendar: str
+    day: str
+    effect: str  # "closed", "closes" with the time, or "revoked"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoopFailed:
     """A background loop met an error; it goes on after a pause."""
 
@@ -205,6 +234,9 @@ Event = (
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt
+    | SchemaNoticed
+    | ClockCompared
+    | CalendarChanged
     | LoopFailed
 )
 Tell = Callable[[Event], None]

@@ -13,6 +13,7 @@ from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.route.router import Answered, Router
+from market_data.split_check import SplitCheck
 from market_data.witness import Witnesses
 
 
@@ -40,6 +41,7 @@ class Gather:
         self._clock = clock
         self._look = look
         self._witnesses = Witnesses(router, clock)
+        self._split_check = SplitCheck(router, ingest.database, clock)
 
     async def bars(
         self,
@@ -69,20 +71,23 @@ class Gather:
             await self._look(query, answered.provider, answered.reach.adjustment, answered.answer)
         hours = hours_of(exchange, query.asset_type)
         self._learn(answered, hours, interval)
+        delivery = Delivery(
+            symbol=query.symbol,
+            interval=interval,
+            span=answered.span,
+            hours=hours,
+            provider=answered.provider,
+            reach=answered.reach,
+            bars=answered.answer,
+            asked_at=answered.asked_at,
+            delay=self.router.roster.delay(answered.provider, query.capability, hours.regular.name),
+            vendor_time=answered.vendor_time,
+            rows=rows or self.router.settings.live_batch_size,
+            restates=restates,
+        )
+        await self._split_check(query, delivery.sent, deadline)
         taken = await self._ingest(
-            Delivery(
-                symbol=query.symbol,
-                interval=interval,
-                span=answered.span,
-                hours=hours,
-                provider=answered.provider,
-                reach=answered.reach,
-                bars=answered.answer,
-                asked_at=answered.asked_at,
-                delay=self.router.roster.delay(answered.provider, query.capability, hours.regular.name),
-                rows=rows or self.router.settings.live_batch_size,
-                restates=restates,
-            ),
+            delivery,
             lambda spans: self._witnesses.ask(query, answered.provider, spans, deadline),
         )
         # that it has no bars at all may be the truth: thin symbols must not cost a provider its good name

@@ -44,6 +44,7 @@ class Query:
     asset_type: AssetType
     span: Span
     now: float  # epoch seconds at which it is asked
+    page: str = ""  # the token of a further page of the answer; empty: its first
 
     def of(self, span: Span) -> "Query":
         """The same question for another span."""
@@ -75,6 +76,7 @@ class Reach:
     months_of: str | None = None  # time zone whose calendar months one call may not cross; None: it may
     today_in: str | None = None  # time zone of whose running day it tells no bars; None: it tells the newest
     trades_alone: bool = False  # bars are made of trades alone: one whose price moves has a volume
+    zero_is_unknown: bool = False  # a volume of 0 says that it does not know the volume
     early_and_late: bool = True  # whether minutes before the open and after the close are among its bars
     premium: bool = False  # free keys are known to be refused
     stock_venue: str = ""  # the one exchange whose trades in stocks it counts; "": all, or it is not known
@@ -150,6 +152,14 @@ Answer = Bars | Quote
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A part of an answer: its bars, and the token with which the next part is asked for."""
+
+    bars: Bars
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """How a provider tells the quotes of several symbols at once.
 
@@ -170,11 +180,12 @@ class Provider:
 
     `request` raises Unsupported where the question is beyond the provider. `parse` raises the ProviderFault
     that the response amounts to; where the provider says "nothing there" it returns no bars, not an error.
+    Where the response is one of several pages it returns a Page: the query is asked again with its token.
     """
 
     facts: Facts
     request: Callable[[Query, Account], Request]
-    parse: Callable[[Query, Response], Answer]
+    parse: Callable[[Query, Response], Answer | Page]
     batch: Batch | None = None
 
     def at_once(self, query: Query) -> int:
@@ -275,6 +286,12 @@ def their_time(query: Query, response: Response) -> float:
 def sent_at(response: Response) -> float | None:
     """Epoch seconds of the `Date` header: the provider's own clock; None if absent or unreadable."""
     return _http_date(response.headers.get("date", ""))
+
+
+def served_at(response: Response) -> float | None:
+    """Epoch seconds by the clock of who served a response: a cache tells its age beside the older `Date`."""
+    sent, age = sent_at(response), response.headers.get("age", "").strip()
+    return sent + int(age) if sent is not None and age.isascii() and age.isdigit() else sent
 
 
 def _http_date(text: str) -> float | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from market_data.market.bar import KnownBar
 from market_data.market.interval import Interval
+from market_data.market.noted import CLOCKS_DIFFER
 from market_data.market.span import moment
 from market_data.store import bars as bars_table
 from market_data.store import heads
@@ -45,7 +46,8 @@ class Publisher:
     async def __call__(self, series: Series, change: Change) -> None:
         """Publish a change; StoreUnavailable if it cannot be: then whoever comes next does."""
         if len(change):
-            await self._publish(series, change.bars, before=stamp(change.before), head=stamp(change.as_of))
+            bars = await self._level(series, change.bars)
+            await self._publish(series, bars, before=stamp(change.before), head=stamp(change.as_of))
 
     async def catch_up(self, series: Series, head: datetime) -> None:
         """Publish what has been written of a series up to `head` and is not published yet."""
@@ -57,11 +59,12 @@ class Publisher:
         now = self._clock()
         written = await heads.since(self._database, moment(now - LOOKED_BACK_SECONDS))
         published = await self._stream.heads()
-        settled = stamp(moment(now - SETTLED_SECONDS))
+        settled, future = stamp(moment(now - SETTLED_SECONDS)), stamp(moment(now + CLOCKS_DIFFER))
         behind = [
             (series, head)
             for series, head in ((Series(*name), stamp(at)) for name, at in written.items())
-            if published.get(str(series), 0) < head <= settled
+            if published.get(str(series), 0) < head
+            and not settled < head <= future  # later: the clock was set back
         ]
         gate = asyncio.Semaphore(AT_ONCE)
 
@@ -102,11 +105,19 @@ class Publisher:
             learned, interval = (_moment(after), _moment(head)), Interval(series.interval)
             bars = await bars_table.news(self._database, series.symbol, interval, learned, most)
             if len(bars) < most:
-                return bars, head
+                return await self._level(series, bars), head
             whole = [one for one in bars if one.as_of < bars[-1].as_of]
             if whole:
-                return whole, stamp(whole[-1].as_of)
+                return await self._level(series, whole), stamp(whole[-1].as_of)
             most *= 2
+
+    async def _level(self, series: Series, bars: list[KnownBar]) -> list[KnownBar]:
+        """Those of the level at which the newest bars of the series are read: a day is published once."""
+        interval = Interval(series.interval)
+        if interval is not Interval.D1 or not bars:
+            return bars
+        newest = await bars_table.last(self._database, series.symbol, interval, 1)
+        return [one for one in bars if not newest or one.adjustment == newest[0].adjustment]
 
 
 def _moment(microseconds: int) -> datetime:

@@ -22,6 +22,7 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 1, '+inf') -- from before its clock was set back
 redis.call('EXPIRE', KEYS[1], 3600)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """

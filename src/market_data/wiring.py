@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from market_data import expire, refresh
+from market_data import closures, expire, refresh, timekeeping
 from market_data.backfill.find import Finder
 from market_data.backfill.rebase import Rebaser
 from market_data.backfill.work import Worker
@@ -26,7 +26,7 @@ from market_data.collect.quote import Quoter
 from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper, Sweeps
 from market_data.errors import StoreUnavailable
-from market_data.events import Event, Tell
+from market_data.events import Event, SchemaNoticed, Tell
 from market_data.gather import Gather
 from market_data.hosting import Stores
 from market_data.ingest import Ingest
@@ -45,10 +45,11 @@ from market_data.route.budget import QUIET_SECONDS, Budget
 from market_data.route.call import Caller
 from market_data.route.roster import Roster
 from market_data.route.router import Router, Sleep
+from market_data.route.vendor_time import VendorTime
 from market_data.serve.parts import Parts
 from market_data.settings import Configuration, InForce, Settings
 from market_data.store import cursor
-from market_data.store.connect import Database, migrate, open_database
+from market_data.store.connect import Database, check, open_database
 from market_data.store.redis import open_any
 from market_data.stream import Stream
 from market_data.telemetry import logs
@@ -68,7 +69,7 @@ def _log(settings: Settings) -> None:
 async def service(
     configuration: Configuration, at: Stores, *, reread: Reread | None = None, clock: Clock = time.time
 ) -> AsyncIterator[Parts]:
-    """The running service: stores opened and migrated, loops under way; all stopped when the block ends.
+    """The running service: stores opened, loops under way; all stopped when the block ends.
 
     `reread` reads the configuration's sources anew for a reload; without it the configuration stays.
 
@@ -89,9 +90,11 @@ async def service(
         )
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
-        await migrate(database)
+        await _fits(database, tell)
+        await stack.enter_async_context(closures.in_force(database))
         transport = await stack.enter_async_context(Transport())
-        assembly = _Assembly(in_force, database, redis, transport, tell, clock)
+        vendor_time = VendorTime(clock)
+        assembly = _Assembly(in_force, database, redis, transport, tell, vendor_time.now, vendor_time)
         if at.redis_is_ours or await _quiet(database, clock()):
             await assembly.budget.vouch(discover())
         parts = assembly.parts(metrics, reread or (lambda _: configuration))
@@ -114,7 +117,8 @@ async def coordinator(
         database = await stack.enter_async_context(open_database(at.database_url, 2))
         redis = await open_any(at.redis_url)
         stack.push_async_callback(redis.aclose)
-        await migrate(database)
+        await _fits(database, tell)
+        await stack.enter_async_context(closures.in_force(database))
         providers = discover()
         roster = Roster(providers, accounts(configuration, providers), in_force, clock)
         queue = Queue(redis, name)
@@ -127,7 +131,8 @@ async def coordinator(
             tell=tell,
             clock=clock,
         )
-        loops = Loops({"coordinate": work.run}, {}, tell)
+        follow: dict[str, Loop] = {"calendar": lambda: closures.follow(database, tell)}
+        loops = Loops({"coordinate": work.run}, follow, tell)
         stack.push_async_callback(loops.stop)
         yield loops
 
@@ -141,7 +146,8 @@ class _Assembly:
     redis: Redis
     transport: Transport
     tell: Tell
-    clock: Clock
+    clock: Clock  # ours, where it is wrong that of the providers
+    vendor_time: VendorTime
 
     @cached_property
     def replicas(self) -> Replicas:
@@ -157,7 +163,14 @@ class _Assembly:
 
     @cached_property
     def router(self) -> Router:
-        return routing(self.in_force, self.transport, self.budget, tell=self.tell, clock=self.clock)
+        return routing(
+            self.in_force,
+            self.transport,
+            self.budget,
+            tell=self.tell,
+            clock=self.clock,
+            vendor_time=self.vendor_time,
+        )
 
     @cached_property
     def stream(self) -> Stream:
@@ -242,6 +255,17 @@ class _Assembly:
             clock=self.clock,
         )
 
+    @cached_property
+    def alone(self) -> Alone:
+        return Alone(
+            replicas=self.replicas,
+            sweeper=self.sweeper,
+            quotes=self.quote_sweeper,
+            fetcher=self.fetcher,
+            in_force=self.in_force,
+            clock=self.clock,
+        )
+
     def loops(self) -> Loops:
         """What finds and does work, and what serves."""
         worker = Worker(
@@ -252,14 +276,6 @@ class _Assembly:
             tell=self.tell,
             clock=self.clock,
         )
-        alone = Alone(
-            replicas=self.replicas,
-            sweeper=self.sweeper,
-            quotes=self.quote_sweeper,
-            fetcher=self.fetcher,
-            in_force=self.in_force,
-            clock=self.clock,
-        )
         work: dict[str, Loop] = {
             "fetch": self.fetcher.work,
             "sweep": lambda: self.sweeps.run(
@@ -268,22 +284,26 @@ class _Assembly:
             "quotes": lambda: Sweeps(self.in_force, self.clock).run(
                 self.quote_sweeper.sweep, lambda: self.quote_sweeper.tick
             ),
-            "alone": alone.run,
+            "alone": self.alone.run,
             "intake": self.intake.run,
             "scan": lambda: _scan(self.finder, self.in_force),
             "backfill": worker.run,
-            "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.clock),
+            "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.vendor_time),
+            "clock": lambda: timekeeping.run(self.database, self.vendor_time, self.tell),
             "refresh": lambda: refresh.run(self.database, self.in_force, self.tell),
         }
-        serve: dict[str, Loop] = {
+        return Loops(work, self._serving(), self.tell)
+
+    def _serving(self) -> dict[str, Loop]:
+        return {
             "replicas": self.replicas.run,
             "budget": self.budget.watch,
             "push": self.hub.run,
             "heartbeat": self.hub.beat,
             "ticker": self.quotes.run,
             "publish": self.publisher.run,
+            "calendar": lambda: closures.follow(self.database, self.tell),
         }
-        return Loops(work, serve, self.tell)
 
     def parts(self, metrics: Metrics, reread: Reread) -> Parts:
         """All of it, as the handlers see it."""
@@ -320,6 +340,12 @@ class _Assembly:
         )
 
 
+async def _fits(database: Database, tell: Tell) -> None:
+    """BadConfig unless the schema is one that this program can work with."""
+    if warning := await check(database):
+        tell(SchemaNoticed(warning))
+
+
 async def _quiet(database: Database, now: float) -> bool:
     """Whether so long ago is the last call that no Redis needs to know of it."""
     asked = await cursor.last_asked(database)
@@ -347,11 +373,13 @@ def routing(
     tell: Tell,
     clock: Clock,
     sleep: Sleep = asyncio.sleep,
+    vendor_time: VendorTime | None = None,
 ) -> Router:
     """A router over every provider that is installed, with the accounts of the configuration in force."""
     providers = discover()
     roster = Roster(providers, accounts(in_force.configuration, providers), in_force, clock)
-    return Router(roster, Caller(roster, transport, budget, tell=tell, clock=clock), clock, sleep)
+    caller = Caller(roster, transport, budget, tell=tell, clock=clock, vendor_time=vendor_time)
+    return Router(roster, caller, clock, sleep)
 
 
 async def _scan(finder: Finder, in_force: InForce) -> None:

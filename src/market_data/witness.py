@@ -8,7 +8,8 @@ import numpy as np
 
 from market_data.errors import NoProvider, StoreUnavailable
 from market_data.market.bar import Bars
-from market_data.market.doubt import Evidence
+from market_data.market.noted import holds
+from market_data.market.outcome import Evidence
 from market_data.market.quality import judge
 from market_data.market.span import Span
 from market_data.provider import Query
@@ -52,11 +53,20 @@ class Witnesses:
             if isinstance(answered.answer, Bars) and query.capability.interval is not None:
                 bars, known = answered.answer, np.ones(len(answered.answer), np.bool_)
                 verdict = judge(bars, interval=query.capability.interval, in_session=known, now=now)
-                found.append(Evidence(answered.reach.adjustment, verdict.good))
+                reach = answered.reach
+                found.append(
+                    Evidence(
+                        reach.adjustment,
+                        verdict.good,
+                        answered.provider,
+                        reach.volume_scope,
+                        answered.asked_at - reach.delay,
+                    )
+                )
         return found
 
     def _has_room(self, now: float) -> bool:
-        if len(self._asked) == MOST_A_MINUTE and now - self._asked[0] < 60:
+        if len(self._asked) == MOST_A_MINUTE and holds(self._asked[0], self._asked[0] + 60, now):
             return False
         self._asked.append(now)
         return True

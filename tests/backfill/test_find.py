@@ -13,12 +13,10 @@ from market_data.events import BackfillsQueued, Event
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
-from market_data.providers import discover
-from market_data.route.account import accounts
-from market_data.route.roster import Roster
 from market_data.settings import InForce, read
 from market_data.store import cursor, ledger, universe
 from market_data.store.connect import Database, open_database
+from rostered import roster
 
 from .moments import at
 
@@ -125,10 +123,9 @@ async def collected(database: Database, *members: Instrument) -> None:
 
 
 def finder(database: Database, now: float, events: list[Event], **settings: str) -> Finder:
-    configuration = read({"EOD_TIERS": "T2", **settings}, dotenv=None)
-    in_force, providers = InForce(configuration), discover()
-    roster = Roster(providers, accounts(configuration, providers), in_force, lambda: now)
-    return Finder(database, roster, in_force, events.append, lambda: now)
+    values = {"EOD_TIERS": "T2", **settings}
+    in_force = InForce(read(values, dotenv=None))
+    return Finder(database, roster(now, **values), in_force, events.append, lambda: now)
 
 
 async def test_what_was_never_asked_for_is_the_sweeps_and_no_gap_yet(database: Database) -> None:

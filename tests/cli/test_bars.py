@@ -57,6 +57,19 @@ async def test_the_newest_bars_are_shown_as_a_table(run: Run, filled: None) -> N
     assert "yahoo" in shown.out
 
 
+async def test_the_table_shows_every_digit(run: Run, database: Database) -> None:
+    await universe.put(database, [Instrument("SHIB-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0)])
+    coin = Bars.of([(OPEN, 1.23456e-05, 612345.6875, 9.87654e-06, 1.23456e-05, 98765432109.25)])
+    told = Told(
+        "SHIB-USD", Interval.M1, "yahoo", Adjustment.RAW, VolumeScope.UNKNOWN, OPEN + 3600, coin, coin.ts < 0
+    )
+    async with database.transaction() as connection:
+        await write.write(connection, told)
+    shown = run("bars", "SHIB-USD").out
+    for number in ("0.0000123456", "612,345.6875", "0.00000987654", "98,765,432,109.25"):
+        assert number in shown
+
+
 async def test_bars_are_given_as_json(run: Run, filled: None) -> None:
     assert [bar["close"] for bar in run("bars", "AAPL", "--limit", "3", "--json").json] == [
         127.0,

@@ -1,9 +1,11 @@
 """market-data doctor and simulate: what is there, what is missing, what would mend it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
 from market_data.simulate import Fault, Plan, Running, SimulatorConfig, Switched, paced, start
+from market_data.store import universe
+from market_data.store.connect import Database
 
 from .conftest import COMMAND_SECONDS, SOURCES, Ran, Run
 
@@ -70,10 +75,25 @@ async def test_a_service_that_can_work_is_exit_code_0_and_no_key_is_shown(
     for name in ("yahoo bars_1m", "finnhub quotes_l1", "alphavantage eod", "alpaca bars_1m", "alpaca eod"):
         assert found[name]["ok"], found[name]
         assert "of AAPL in" in found[name]["found"]
+    assert found["offset"]["ok"]
+    assert "within 2 s" in found["offset"]["found"]
     for name in ("binance bars_1m", "coinbase quotes_l1"):
         assert found[name]["ok"], found[name]
         assert "of BTC-USD in" in found[name]["found"]
     assert KEY not in ran.out + ran.err
+
+
+async def test_an_instrument_that_is_collected_under_two_spellings_is_named(
+    run: Run, database: Database
+) -> None:
+    both = ("BRK-B", "BRK.B", "AAPL")
+    await universe.put(database, [Instrument(one, "NYSE", AssetType.EQUITY, Tier.T1) for one in both])
+    found = _by_name(run("doctor", "--no-ask", "--json"))["2 spellings"]
+    assert (found["ok"], found["found"]) == (False, "BRK.B BRK-B")
+    assert found["mend"] == "`market-data universe remove BRK-B` keeps BRK.B"
+    run("universe", "remove", "BRK-B")
+    assert "2 spellings" not in _by_name(run("doctor", "--no-ask", "--json"))
+    assert {one.symbol for one in await universe.load(database)} == {"BRK.B", "AAPL"}
 
 
 async def test_refusals_and_throttling_are_told_apart(run: Run, simulator: Running) -> None:
@@ -91,6 +111,15 @@ async def test_refusals_and_throttling_are_told_apart(run: Run, simulator: Runni
     assert "wait" in found["yahoo eod"]["mend"]
     assert found["alphavantage eod"]["found"].startswith("malformed")
     assert KEY not in ran.out + ran.err
+
+
+async def test_a_clock_that_is_wrong_is_a_finding(run: Run) -> None:
+    plans = dict.fromkeys(discover(), Plan.UNLIMITED)
+    async with await start(SimulatorConfig(plans=plans), paced(time.time() + 60)) as ahead:
+        found = _by_name(await _doctor(run, ahead))["offset"]
+    assert not found["ok"]
+    assert re.search(r"clock is (59|60)\.\d s behind the time of .*yahoo", found["found"])
+    assert "NTP" in found["mend"]
 
 
 async def test_a_bad_key_is_told_to_be_checked(run: Run, simulator: Running) -> None:

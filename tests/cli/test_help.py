@@ -17,7 +17,7 @@ from .conftest import Run
 HEAVY = ("litestar", "aiohttp", "asyncpg", "redis", "numpy", "pydantic", "uvicorn", "exchange_calendars")
 COMMANDS = {
     *("demo", "serve", "simulate", "migrate", "bars", "coverage", "doctor", "universe", "backfill"),
-    *("coordinate", "plan", "export", "backup", "restore"),
+    *("coordinate", "plan", "export", "backup", "restore", "calendar", "quality", "repair"),
 }
 
 

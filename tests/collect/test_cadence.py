@@ -54,6 +54,11 @@ def test_nothing_is_due_twice_within_its_cadence() -> None:
     assert minute(Cursor(OPEN + 60, OPEN + 200.0), OPEN + 500, RARE) is not None
 
 
+def test_who_was_asked_later_than_now_was_asked_nobody_knows_when() -> None:
+    assert minute(Cursor(OPEN + 60, OPEN + 18_000.0), OPEN + 400, RARE) is not None
+    assert minute(Cursor(OPEN + 60, OPEN + 401.0), OPEN + 400, RARE) is None, "clocks differ a little"
+
+
 def test_a_cadence_shorter_than_the_bar_does_not_keep_a_bar_that_became_final_waiting() -> None:
     # it was asked for a second before the minute ended; the cadence of 45 s is not over when it is final
     assert minute(Cursor(OPEN + 60, OPEN + 119.0), OPEN + 121) is not None

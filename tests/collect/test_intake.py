@@ -67,6 +67,18 @@ async def taken(database: Database, redis_url: str) -> AsyncIterator[Taken]:
         yield found
 
 
+@pytest.mark.parametrize("written", ["BRK.B", "brk-b", "BRK/B"])
+async def test_an_order_may_spell_a_symbol_in_any_way(taken: Taken, database: Database, written: str) -> None:
+    await universe.put(database, [Instrument("BRK.B", "NYSE", AssetType.EQUITY, Tier.T0)])
+    window = {"start": "2024-07-03T14:00:00Z", "end": "2024-07-03T14:30:00Z"}
+    await taken.takes(
+        {"type": "bars_fetch", "symbol": written, **window},
+        {"type": "quotes_fetch", "symbols": ["AAPL", written]},
+    )
+    jobs = [one.job for one in await taken.queue.claim(10)]
+    assert sorted((one.symbol, one.others) for one in jobs) == [("AAPL", ("BRK.B",)), ("BRK.B", ())]
+
+
 async def test_bars_are_fetched_of_the_span_that_is_told(taken: Taken) -> None:
     start, end = "2024-07-03T14:00:00Z", at("2024-07-03 14:30")
     await taken.takes(

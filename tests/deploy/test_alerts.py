@@ -92,6 +92,16 @@ CASES = {
         },
         ({'store_up{store="redis",instance="a"}': f"1+0{DAY}"},),
     ),
+    "ClockWrong": Case(
+        {
+            'clock_offset_seconds{instance="a"}': f"-2.1+0{DAY}",
+            'clock_offset_seconds{instance="b"}': f"0.4+0{DAY}",
+        },
+        (
+            {'clock_offset_seconds{instance="a"}': f"1.9+0{DAY}"},
+            {'clock_offset_seconds{instance="a"}': "9 9 0+0" + DAY},
+        ),
+    ),
     "SLOGapViolationHighT0": Case(violation("T0", 0.005), (violation("T0", 0.0049), violation("T1", 0.5))),
     "SLOGapViolationHighT1": Case(violation("T1", 0.02), (violation("T1", 0.019), violation("T0", 0.5))),
     "SLOGapViolationHighT2": Case(violation("T2", 0.05), (violation("T2", 0.049), violation("T0", 0.5))),

@@ -1,7 +1,7 @@
 """A grammar of bad bars: each way to be wrong, and where such a bar is found among the rejected ones."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, nan
 from random import Random
 
@@ -56,18 +56,27 @@ WAYS: Mapping[str, Way] = {
 
 @dataclass(slots=True)
 class Spoiler:
-    """Spoils a share of the rows that a provider tells, each in one of the WAYS."""
+    """Spoils a share of the rows that a provider sends, each in one of the WAYS.
+
+    What is asked for again is sent again as it was; with `corrects`, as it is right.
+    """
 
     random: Random
     share: float
-    bad: dict[int, tuple[str, int]]  # by the good row's label: the way, and the label at which it was told
-    good: set[int]  # labels of rows that were told as they are
+    bad: dict[int, tuple[str, Row]]  # by the good row's label: the way, and what was sent in its place
+    good: set[int]  # labels of rows that were sent as they are
+    corrects: bool = False
+    sent: dict[int, list[Row]] = field(default_factory=dict)
 
     def __call__(self, bars: Bars) -> Bars:
         """The bars as they are told."""
         return Bars.of(row for each in bars.rows() for row in self._told(each))
 
     def _told(self, row: Row) -> Iterator[Row]:
+        if row[0] in self.sent:
+            yield from [row] if self.corrects else self.sent[row[0]]
+            return
+        self.sent[row[0]] = [row]
         moved = row[2] > row[3] and row[5] > 0
         if self.random.random() >= self.share or not moved:
             self.good.add(row[0])
@@ -75,5 +84,5 @@ class Spoiler:
             return
         way = self.random.choice(list(WAYS))
         told = WAYS[way](self.random, row)
-        self.bad[row[0]] = (way, told[0][0])
+        self.bad[row[0]], self.sent[row[0]] = (way, told[-1]), told
         yield from told

@@ -32,8 +32,10 @@ ORIGINS = st.builds(Origin, TEXTS, st.sampled_from(["partial", "final", "correct
 TIMES = st.one_of(
     st.integers(0, 4_102_444_800).map(lambda at: at * 1_000_000), st.integers(0, 4_102_444_800_000_000)
 )
+VOLUMES = st.one_of(NUMBERS, st.just(np.nan))
+"""NaN: the bar has no volume."""
 ROW = st.tuples(
-    TIMES, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, TIMES, st.integers(0, 2**31 - 1), st.integers(0, 2)
+    TIMES, NUMBERS, NUMBERS, NUMBERS, NUMBERS, VOLUMES, TIMES, st.integers(0, 2**31 - 1), st.integers(0, 2)
 )
 
 TYPES = {
@@ -62,8 +64,9 @@ def json_rows(data: bytes) -> list[KnownBar]:
 
 
 def csv_rows(data: bytes) -> list[KnownBar]:
+    found = csv.DictReader(io.StringIO(data.decode(), ""))
     return [
-        msgspec.convert(row, KnownBar, strict=False) for row in csv.DictReader(io.StringIO(data.decode(), ""))
+        msgspec.convert(row | {"volume": row["volume"] or None}, KnownBar, strict=False) for row in found
     ]
 
 
@@ -149,3 +152,34 @@ def test_a_price_is_the_shortest_decimal_that_reads_back(price: float) -> None:
     text = line.split(",")[1]
     assert float(text) == price
     assert len(text) <= len(repr(price))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Format.JSON, b'"close":3.5,"volume":null,"provider":"yahoo"'),
+        (Format.NDJSON, b'"close":3.5,"volume":null,"provider":"yahoo"'),
+        (Format.CSV, b",3.5,,yahoo,"),
+    ],
+)
+def test_a_bar_without_a_volume_says_null_or_nothing(kind: Format, expected: bytes) -> None:
+    origins = [Origin("yahoo", "final", "raw", "mixed")]
+    bars = bars_of([(0, 2.5, 4.5, 1.5, 3.5, np.nan, 0, 0, 0), (1, 2.5, 4.5, 1.5, 3.5, 7.0, 0, 0, 0)], origins)
+    data = written(kind, [bars])
+    assert data.count(expected) == 1
+    assert b"7.0" in data
+    assert b"nan" not in data.lower()
+
+
+@pytest.mark.parametrize("kind", [Format.ARROW, Format.PARQUET])
+def test_a_column_of_volumes_has_nulls_and_no_other_column_may(kind: Format) -> None:
+    origins = [Origin("yahoo", "final", "raw", "mixed")]
+    bars = bars_of([(0, 2.5, 4.5, 1.5, 3.5, np.nan, 0, 0, 0), (1, 2.5, 4.5, 1.5, 3.5, 7.0, 0, 0, 0)], origins)
+    data = written(kind, [bars])
+    table = (
+        arrow.ipc.open_stream(data).read_all()
+        if kind is Format.ARROW
+        else parquet.read_table(io.BytesIO(data))
+    )
+    assert table.column("volume").to_pylist() == [None, 7.0]
+    assert [one.name for one in table.schema if one.nullable] == ["volume"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market_data.market.instrument import read_symbol
+from market_data.market.spelling import canonical
 
 FIRST = string.ascii_uppercase + string.digits + "^"
 LATER = string.ascii_uppercase + string.digits + ".-=^/"
@@ -14,9 +15,9 @@ symbols = st.builds("".join, st.tuples(st.sampled_from(FIRST), st.text(LATER, ma
 
 
 @given(symbols)
-def test_a_symbol_is_read_as_it_is_however_it_is_cased(symbol: str) -> None:
-    assert read_symbol(symbol) == symbol
-    assert read_symbol(f" {symbol.lower()}\n") == symbol
+def test_a_symbol_is_read_alike_however_it_is_cased(symbol: str) -> None:
+    assert read_symbol(symbol) == canonical(symbol)
+    assert read_symbol(f" {symbol.lower()}\n") == canonical(symbol)
 
 
 @given(st.text(max_size=40))
@@ -33,7 +34,15 @@ def test_any_text_is_a_symbol_of_known_letters_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "symbol"),
-    [("aapl", "AAPL"), ("BRK.B", "BRK.B"), ("^gspc", "^GSPC"), ("btc-usd", "BTC-USD"), ("6E=F", "6E=F")],
+    [
+        ("aapl", "AAPL"),
+        ("BRK.B", "BRK.B"),
+        ("brk-b", "BRK.B"),
+        ("BTC/USD", "BTC-USD"),
+        ("^gspc", "^GSPC"),
+        ("btc-usd", "BTC-USD"),
+        ("6E=F", "6E=F"),
+    ],
 )
 def test_known_spellings_are_symbols(text: str, symbol: str) -> None:
     assert read_symbol(text) == symbol

@@ -39,11 +39,12 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: datetime
     end: datetime
     now: datetime
+    page: str = ""
 
     @property
     def query(self) -> Query:
         span = Span.between(self.start, self.end)
-        return Query(self.capability, self.symbol, self.asset_type, span, self.now.timestamp())
+        return Query(self.capability, self.symbol, self.asset_type, span, self.now.timestamp(), self.page)
 
 
 class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +77,7 @@ class ExpectedQuote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     bars: list[tuple[datetime, float, float, float, float, float]] | None = None
+    next: str | None = None  # the token of the next page
     quote: ExpectedQuote | None = None
     fault: str | None = None
     retry_after: float | None = None

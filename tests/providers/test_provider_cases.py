@@ -10,7 +10,7 @@ from market_data.market.bar import Bars, Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
-from market_data.provider import Answer, Query
+from market_data.provider import Answer, Page, Query
 
 each_case = pytest.mark.parametrize("case", cases(), ids=str)
 each_provider = pytest.mark.parametrize("name", providers())
@@ -20,7 +20,7 @@ THREE_BARS = "three_bars"
 EVERY_FAULT = {"Malformed", "Refused", "Throttled", "Unavailable", "Unsupported"}
 
 
-def ask(case: Case) -> Answer | ProviderFault:
+def ask(case: Case) -> Answer | Page | ProviderFault:
     try:
         return case.provider.parse(case.question.query, case.response)
     except ProviderFault as fault:
@@ -52,6 +52,9 @@ def test_the_response_becomes_the_expected_answer(case: Case) -> None:
         assert (told.whole if isinstance(told, Refused) else None) == expected.whole
     elif expected.quote is not None:
         assert told == expected.quote.quote
+    elif expected.next is not None:
+        assert isinstance(told, Page), told
+        assert (told.bars.rows(), told.token) == (expected.rows, expected.next)
     else:
         assert isinstance(told, Bars), told
         assert told.rows() == expected.rows

@@ -13,7 +13,7 @@ from market_data.market.bar import Bars, Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
-from market_data.provider import Answer, Provider, Query, Response
+from market_data.provider import Answer, Page, Provider, Query, Response
 
 each_provider = pytest.mark.parametrize("name", providers())
 
@@ -94,7 +94,7 @@ def changed(draw: st.DrawFn, tree: Any) -> Any:
     return copy
 
 
-def answer(provider: Provider, query: Query, response: Response) -> Answer | ProviderFault:
+def answer(provider: Provider, query: Query, response: Response) -> Answer | Page | ProviderFault:
     try:
         return provider.parse(query, response)
     except ProviderFault as fault:
@@ -111,7 +111,7 @@ def check(provider: Provider, query: Query, response: Response) -> None:
         case Quote() as quote:
             assert query.capability.interval is None
             assert quote.symbol == query.symbol
-        case Bars() as bars:
+        case Page(bars=bars) | (Bars() as bars):
             assert query.capability.interval is not None
             assert all(at in query.span for at in bars.ts.tolist())
 

@@ -51,7 +51,7 @@ DAYS_AND_LAST_CLOSE = {
     "chart-WSU.DE-2023-08-04-to-2023-08-09": (["2023-08-04", "2023-08-07", "2023-08-08"], 33.2),
     # `period2` acted inclusive: both told a third row, at the very end of the span
     "chart-BTC-USD-2020-01-01-to-2020-01-03": (["2020-01-01", "2020-01-02"], 6985.47),
-    "chart-EURUSD=X-2020-01-01-to-2020-01-03": (["2020-01-01", "2020-01-02"], 1.122083),
+    "chart-EURUSD=X-2020-01-01-to-2020-01-03": (["2020-01-01", "2020-01-02"], 1.1220826),
 }
 """What is in the short recordings, read by eye."""
 
@@ -98,10 +98,11 @@ def bars_of(recording: Recording) -> Bars:
     return told
 
 
-def meant(price: float, hint: int) -> float:
-    """The shortest decimal that is the same in single precision, if it has at most two digits too many."""
-    shortest = float(str(np.float32(price)))
-    return shortest if round(shortest, hint + 2) == shortest else round(price, hint + 2)
+def meant(price: float) -> float:
+    """The shortest decimal that is the same in single precision."""
+    single = np.float32(price)
+    assert float(single) == price  # every price of a row is a float32
+    return float(str(single))
 
 
 def expected(recording: Recording) -> list[Row]:
@@ -111,9 +112,7 @@ def expected(recording: Recording) -> list[Row]:
     for at, stamp in enumerate(recording.result.get("timestamp", [])):
         date = datetime.fromtimestamp(stamp, zone).date()
         label = int(datetime(date.year, date.month, date.day, tzinfo=UTC).timestamp())
-        prices = [
-            meant(columns[name][at], recording.meta["priceHint"]) for name in ("open", "high", "low", "close")
-        ]
+        prices = [meant(columns[name][at]) for name in ("open", "high", "low", "close")]
         if label in recording.query.span:
             rows.append((label, prices[0], prices[1], prices[2], prices[3], float(columns["volume"][at])))
     return rows
@@ -131,8 +130,7 @@ def test_no_price_is_further_from_the_recorded_one_than_single_precision_is(file
     bars, columns = bars_of(recording), recording.result["indicators"]["quote"][0]
     for name in ("open", "high", "low", "close") if len(bars) else ():
         recorded = np.array(columns[name][: len(bars)], np.float64)
-        hinted = 0.5 * 10.0 ** -(recording.meta["priceHint"] + 2)
-        assert (abs(getattr(bars, name) - recorded) <= np.maximum(recorded * 2.0**-24, hinted)).all()
+        assert (abs(getattr(bars, name) - recorded) <= recorded * 2.0**-24).all()
 
 
 @each_real_file
@@ -174,7 +172,7 @@ def test_prices_before_a_split_are_told_as_if_it_had_been() -> None:
     bars = bars_of(read(FOLDER / "historical-via-chart-NVDA-split-2021-02-01-to-2022-01-31.csv.json"))
     at = {f"{datetime.fromtimestamp(row[0], UTC):%Y-%m-%d}": row for row in bars.rows()}
     assert len(bars) == 252
-    assert at["2021-07-19"][4:] == (18.7798, 749_060_000.0)
+    assert at["2021-07-19"][4:] == (18.77975, 749_060_000.0)
     assert abs(at["2021-07-20"][4] / at["2021-07-19"][4] - 1) < 0.05
     assert bars.rows()[-1][4] == 22.84
 

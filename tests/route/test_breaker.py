@@ -23,6 +23,11 @@ def test_the_cooldown_ends_by_itself_and_the_breaker_does_not_close_by_it() -> N
     assert OPEN.at(1e9, RULES).state is State.HALF_OPEN
 
 
+def test_a_clock_that_is_set_back_ends_the_cooldown() -> None:
+    assert OPEN.at(99.0, RULES) == OPEN, "clocks differ a little"
+    assert OPEN.at(-3500.0, RULES) == Breaker(State.HALF_OPEN, -3500.0)
+
+
 def test_three_good_trials_with_a_good_score_close_it() -> None:
     breaker = HALF_OPEN
     for good in (1, 2):

@@ -54,6 +54,19 @@ async def test_a_call_is_spent_from_every_limit_or_from_none(redis: Redis) -> No
     assert await budget.spend("p", limits, 0.0) == 58.0, "the tightest window says how long"
 
 
+async def test_calls_from_before_the_clock_was_set_back_count_for_their_time_and_no_longer(
+    redis: Redis,
+) -> None:
+    clock = Hand()
+    budget, limits = await of_p(redis, clock), [Limit(2, 60)]
+    for _ in range(2):
+        assert isinstance(await budget.spend("p", limits, 10.0), Spent)
+    clock.now -= 3600
+    assert await budget.spend("p", limits, 10.0) == 60.0
+    clock.now += 61
+    assert isinstance(await budget.spend("p", limits, 10.0), Spent)
+
+
 async def test_without_limits_there_is_always_room(redis: Redis) -> None:
     spent = await Budget(redis).spend("p", [], 1.0)
     assert isinstance(spent, Spent)

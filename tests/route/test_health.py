@@ -22,6 +22,15 @@ def test_the_weights_are_those_of_the_design() -> None:
     assert Score(0.5, 0.6, 0.7, 0.8).value == pytest.approx(0.45 * 0.5 + 0.25 * 0.6 + 0.2 * 0.7 + 0.1 * 0.8)
 
 
+def test_answers_of_a_clock_that_has_been_set_back_do_not_count() -> None:
+    health = Health()
+    health.answered(10.0, NOW - 3600)
+    for _ in range(3):
+        health.failed(NOW)
+    assert health.error_rate(NOW) == 1.0
+    assert health.error_rate(NOW - 3599) == 0.0
+
+
 def test_a_provider_that_was_never_asked_is_trusted() -> None:
     assert Health().score(1.0, NOW) == Score(1.0, 1.0, 1.0, 1.0)
     assert (Health().error_rate(NOW), Health().latency(95, NOW)) == (0.0, None)

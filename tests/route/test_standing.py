@@ -57,6 +57,20 @@ def test_a_throttled_provider_rests_as_long_as_it_asks_for() -> None:
     assert one.cordon(QUOTES, NOW + 30) is None
 
 
+@pytest.mark.parametrize(
+    "fault", [Throttled("quota", retry_after=3600.0), Refused("key", whole=True), Unsupported("no")]
+)
+def test_a_clock_that_is_set_back_keeps_nobody_out(fault: ProviderFault) -> None:
+    one = standing()
+    one.note(BARS, fault, 1.0, NOW)
+    assert one.cordon(BARS, NOW + 1) is not None
+    assert one.cordon(BARS, NOW - 3600) is None
+    one.note(BARS, fault, 1.0, NOW - 3600)
+    cordon = one.cordon(BARS, NOW - 3599)
+    assert cordon is not None
+    assert cordon.until <= NOW - 3600 + REFUSED_SECONDS
+
+
 def test_who_throttles_again_after_each_rest_is_left_alone_for_longer_each_time() -> None:
     one, now, rests = standing(), NOW, list[float]()
     for _ in range(8):

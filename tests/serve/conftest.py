@@ -174,10 +174,11 @@ async def serving(postgres_url: str, redis_url: str) -> AsyncIterator[Serving]:
             clock: Clock | None = None,
             stores: Stores | None = None,
             recorded: Mapping[str, Path] | None = None,
+            providers_clock: Clock | None = None,
             **settings: str,
         ) -> Served:
-            at_stores = stores or Stores(postgres_url, redis_url)
-            running = _serving(clock or Clock(at(NOW)), at_stores, recorded or {}, settings)
+            at_stores, ours = stores or Stores(postgres_url, redis_url), clock or Clock(at(NOW))
+            running = _serving(ours, providers_clock or ours, at_stores, recorded or {}, settings)
             return await stack.enter_async_context(running)
 
         yield served
@@ -193,12 +194,16 @@ async def served(serving: Serving) -> Served:
 
 @asynccontextmanager
 async def _serving(
-    clock: Clock, stores: Stores, recorded: Mapping[str, Path], settings: dict[str, str]
+    clock: Clock,
+    providers_clock: Clock,
+    stores: Stores,
+    recorded: Mapping[str, Path],
+    settings: dict[str, str],
 ) -> AsyncIterator[Served]:
     async with AsyncExitStack() as stack:
         plans = dict.fromkeys(discover(), Plan.UNLIMITED)
         simulator = await stack.enter_async_context(
-            await start(SimulatorConfig(plans=plans, recorded=recorded), clock)
+            await start(SimulatorConfig(plans=plans, recorded=recorded), providers_clock)
         )
         environment = {"LOCAL_SWEEP_ENABLED": "false", **_accounts(simulator), **settings}
 

@@ -46,7 +46,7 @@ async def full(serving: Serving) -> Served:
     return served
 
 
-async def healed(served: Served, question: dict[str, str]) -> Any:
+async def healed(served: Served, question: dict[str, Any]) -> Any:
     """Ask for a backfill and wait until nothing is left of it; returns the answer."""
     got = await served.ask("POST", "/ops/backfill", json=question)
     assert got.status == 202, got.text
@@ -107,7 +107,30 @@ async def test_asked_twice_the_work_is_made_once(full: Served) -> None:
 
 
 async def test_a_full_window_makes_nothing(full: Served) -> None:
-    assert (await full.ask("POST", "/ops/backfill", json=QUESTION)).json == {"jobs": [], "made": 0}
+    assert (await full.ask("POST", "/ops/backfill", json=QUESTION)).json == {
+        "jobs": [],
+        "made": 0,
+        "note": "nothing is missing in this window: it is filled",
+    }
+
+
+async def test_a_window_outside_the_session_says_why_nothing_is_asked_for(full: Served) -> None:
+    early = {**QUESTION, "start": "2025-10-08T09:00:00Z", "end": "2025-10-08T09:10:00Z"}
+    assert "GAP_EXTENDED_HOURS=true" in (await full.ask("POST", "/ops/backfill", json=early)).json["note"]
+
+
+async def test_forced_a_filled_window_is_asked_for_again_and_keeps_its_revisions(full: Served) -> None:
+    before = await stored(full)
+    full.simulator.simulator.switchboard.switch_on(Switched("*", Fault.REVISED_BARS))
+    assert (await healed(full, QUESTION))["made"] == 0
+    assert await stored(full) == before
+    full.clock.now += 60
+    answer = await healed(full, {**QUESTION, "force": True})
+    assert [(one["reason"], one["forced"]) for one in answer["jobs"]] == [("operator", True)]
+    after = await stored(full)
+    assert {ts for ts in after if after[ts] != before[ts]} == set(range(OPEN + 1800, OPEN + 2460, 60))
+    rows = await full.parts.database.fetch("SELECT close, revision FROM candle_revisions ORDER BY ts")
+    assert [row["close"] for row in rows] == [before[ts][3] for ts in range(OPEN + 1800, OPEN + 2460, 60)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,7 @@ async def test_minutes_that_nobody_has_become_vacant_and_are_not_asked_for_again
     await healed(full, QUESTION)
     found = await vacancies.load(full.parts.database, "AAPL", Interval.M1, WINDOW)
     assert [one.span for one in found] == [Span(OPEN + 1800, OPEN + 1800 + 660)]
-    assert len(set(found[0].providers)) == 2, "two who are able agreed"
+    assert (found[0].providers, found[0].confirmed, found[0].newer) == (("finnhub",), False, True)
     assert await waiting_after_scan(full) == []
     full.simulator.simulator.switchboard.switch_off()
     opened, high, low, close, volume = before[OPEN + 1800]
@@ -154,7 +177,7 @@ async def test_coverage_says_why_and_adds_up(full: Served) -> None:
     assert got["seconds"] == {"closed": 13.5 * 3600, "filled": 77 * 60, "queued": 11 * 60, "pending": 180}
     assert sum(got["seconds"].values()) == 15 * 3600 + 60
     assert got["days"] == [{"day": "2025-10-08", "condition": "degraded"}]
-    assert [one["why"] for one in got["runs"] if one["state"] == "queued"] == ["the next scan queues it"]
+    assert [one["why"] for one in got["runs"] if one["state"] == "queued"] == ["the scans queue it"]
 
 
 async def test_a_backfill_that_nobody_can_do_is_a_dead_letter_with_its_record(full: Served) -> None:

@@ -1,6 +1,7 @@
 """Bars told to a real database, and the wheel's own psql and pg_dump."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -95,3 +96,9 @@ def program() -> Program:
         return done.stdout
 
     return ran
+
+
+def schema(program: Program, url: str) -> list[str]:
+    """What is in a database except rows: tables, indexes, constraints, functions, triggers, views."""
+    dump = program("pg_dump", "--schema-only", url)
+    return [line for line in dump.splitlines() if not re.match(r"\\(un)?restrict ", line)]  # a random word

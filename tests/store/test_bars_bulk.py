@@ -10,6 +10,7 @@ from market_data.market.interval import Interval
 from market_data.store import bulk, few, write
 from market_data.store.change import Change, Told
 from market_data.store.connect import Database
+from market_data.store.cursor import Mark
 
 from .conftest import TEN, Saying, row, told
 
@@ -36,7 +37,12 @@ def _history(seed: int, interval: Interval) -> list[Told]:
             partial=[dice.random() < 0.3 for _ in labels],
             adjustment=dice.choice([Adjustment.RAW, Adjustment.SPLIT]),
         )
-        answers.append(told([row(ts, dice.choice([100.0, 101.0])) for ts in labels], said))
+        asked_at = said.at - dice.choice([0.0, 0.4, 30.0, 300.0])
+        answer = told([row(ts, dice.choice([100.0, 101.0])) for ts in labels], said)
+        mark = Mark(max(labels) + step, max(labels), asked_at) if dice.random() < 0.7 else None
+        factor = 10.0 if interval is Interval.M1 and dice.random() < 0.3 else None
+        asked = asked_at if dice.random() < 0.8 else None
+        answers.append(replace(answer, mark=mark, factor=factor, asked_at=asked))
     return answers
 
 
@@ -51,7 +57,7 @@ def _said(change: Change) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("interval", [Interval.M1, Interval.D1])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 async def test_both_ways_leave_the_same_rows_revisions_and_changes(
     database: Database, seed: int, interval: Interval
 ) -> None:

@@ -68,6 +68,27 @@ async def test_the_farthest_of_all_sources_counts(universal: Database) -> None:
     assert await cursor.all_cursors(universal) == {("AAPL", "1m"): Cursor(TEN + 60, TEN + 90)}
 
 
+async def test_a_cursor_later_than_now_goes_back_to_what_was_had(universal: Database) -> None:
+    ahead = TEN + 18_000
+    await _advance(universal, ahead, source="yahoo", last_bar=TEN - 120, asked_at=ahead)
+    await _advance(universal, ahead, source="none", asked_at=ahead)
+    await _advance(universal, ahead, source="void", last_bar=ahead - 60, asked_at=ahead)
+    await _advance(universal, TEN - 60, source="asked", last_bar=TEN - 120, asked_at=ahead)
+    await _advance(universal, TEN, source="right", last_bar=TEN - 60, asked_at=TEN + 4)
+    day = (TEN // 86_400) * 86_400
+    await _advance(universal, day + 86_400, interval="1d", last_bar=day, asked_at=TEN)
+    assert await cursor.heal(universal, TEN) == 4
+    rows = await universal.fetch("SELECT source, interval, through, asked_at FROM ingestion_cursor")
+    found = {(one["source"], one["interval"]): (one["through"], one["asked_at"]) for one in rows}
+    assert {key: tuple(int(at.timestamp()) - TEN for at in value) for key, value in found.items()} == {
+        ("yahoo", "1m"): (-60, -60),
+        ("asked", "1m"): (-60, -60),
+        ("right", "1m"): (0, 4),
+        ("yahoo", "1d"): (day + 86_400 - TEN, 0),
+    }
+    assert await cursor.heal(universal, TEN) == 0
+
+
 async def test_only_active_instruments_have_cursors(universal: Database) -> None:
     for symbol in ("AAPL", "MSFT", "NEVER"):
         for interval in ("1m", "1d"):

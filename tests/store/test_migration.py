@@ -1,15 +1,15 @@
 """The migration, by psql and by the service, once and again; and the statements of the deployment guide."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from market_data.store.connect import describe, migrate, migrations, open_database
+from market_data.store.connect import describe, migrate, open_database
+from market_data.store.schema import known, migrations
 
-from .conftest import Program
+from .conftest import Program, schema
 
 FOLDER = Path(__file__).parents[2] / "db" / "migrations"
 FILE = FOLDER / "20251008_market_data_core.sql"
@@ -70,24 +70,27 @@ TABLES = {
     "universe_history",
     "symbol_renames",
     "candles_touched",
+    "schema_version",
+    "provider_delays",
+    "rechecks",
+    "quarantined_bars",
+    "known_splits",
+    "calendar_changes",
 }
-
-
-def _schema(program: Program, url: str) -> list[str]:
-    dump = program("pg_dump", "--schema-only", url)
-    return [line for line in dump.splitlines() if not re.match(r"\\(un)?restrict ", line)]  # a random word
+STEPS = [str(one) for one in known() if one.part == "core"]
 
 
 def _apply(program: Program, way: str, url: str) -> None:
     if way == "psql":
         program("psql", url, "--quiet", "-v", "ON_ERROR_STOP=1", "-f", str(FILE))
     else:
-        assert asyncio.run(_migrate(url)) == [FILE.name]
+        asyncio.run(_migrate(url))
 
 
 async def _migrate(url: str) -> list[str]:
+    """The steps that were applied."""
     async with open_database(url, 1) as database:
-        return await migrate(database)
+        return [str(one) for one in await migrate(database)]
 
 
 def _run(url: str, *statements: str) -> None:
@@ -105,9 +108,9 @@ def test_every_way_to_apply_it_once_or_again_gives_the_same_schema(
 ) -> None:
     for way in ways:
         _apply(program, way, empty_postgres_url)
-    schema = _schema(program, empty_postgres_url)
-    assert schema == _schema(program, postgres_url)
-    assert {line.split(".")[1].split(" ")[0] for line in schema if line.startswith("CREATE TABLE")} == TABLES
+    made = schema(program, empty_postgres_url)
+    assert made == schema(program, postgres_url)
+    assert {line.split(".")[1].split(" ")[0] for line in made if line.startswith("CREATE TABLE")} == TABLES
 
 
 @pytest.mark.parametrize("way", ["psql", "migrate"])
@@ -124,19 +127,30 @@ def test_four_at_once_all_succeed(program: Program, empty_postgres_url: str, pos
         await asyncio.gather(*(_migrate(empty_postgres_url) for _ in range(4)))
 
     asyncio.run(four())
-    assert _schema(program, empty_postgres_url) == _schema(program, postgres_url)
+    assert schema(program, empty_postgres_url) == schema(program, postgres_url)
+
+
+def test_each_step_is_applied_once_and_leaves_its_row(program: Program, empty_postgres_url: str) -> None:
+    assert STEPS
+    assert asyncio.run(_migrate(empty_postgres_url)) == STEPS
+    rows = "SELECT part || ' ' || version || ' ' || xmin FROM schema_version ORDER BY applied_at, version"
+    first = program("psql", empty_postgres_url, "-At", "-c", rows)
+    assert [line.rpartition(" ")[0] for line in first.splitlines()] == STEPS
+    assert asyncio.run(_migrate(empty_postgres_url)) == []
+    _apply(program, "psql", empty_postgres_url)
+    assert program("psql", empty_postgres_url, "-At", "-c", rows) == first
 
 
 def test_a_database_says_whether_it_is_migrated(empty_postgres_url: str) -> None:
-    async def state() -> tuple[object, object]:
+    async def state() -> tuple[object, object, object]:
         async with open_database(empty_postgres_url, 1) as database:
             found = await describe(database)
             assert str(found["postgresql"])[:2].isdigit()
-            return found["timescaledb"], found["migrated"]
+            return found["timescaledb"], found["migrated"], found["schema"]
 
-    assert asyncio.run(state()) == (None, False)
+    assert asyncio.run(state()) == (None, False, "")
     asyncio.run(_migrate(empty_postgres_url))
-    assert asyncio.run(state()) == (None, True)
+    assert asyncio.run(state()) == (None, True, STEPS[-1])
 
 
 def test_the_files_that_users_apply_are_those_that_the_service_applies() -> None:
@@ -150,7 +164,7 @@ def test_the_migration_of_timescaledb_says_what_is_missing_and_leaves_the_core(
         AssertionError, match=r"(?s)this database has no TimescaleDB.*CREATE EXTENSION timescaledb"
     ):
         program("psql", empty_postgres_url, "-v", "ON_ERROR_STOP=1", "-f", str(TIMESCALE))
-    assert _schema(program, empty_postgres_url) == _schema(program, postgres_url)
+    assert schema(program, empty_postgres_url) == schema(program, postgres_url)
 
 
 def test_the_statements_of_the_guide_populate_the_universe(program: Program, postgres_url: str) -> None:

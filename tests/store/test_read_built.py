@@ -229,17 +229,36 @@ async def test_a_built_bar_joins_what_is_known_of_its_minutes(database: Database
         high=52.5,
         low=48.5,
         close=49.0,
-        volume=1510.0,
+        volume=None,
         provider="finnhub+yahoo",
         as_of=moment(TEN + 400),
         status=bar.status,
         revision=1,
         adjustment="raw+split",
-        volume_scope="unknown+venue",
+        volume_scope="mixed",
     )
     assert bar.status == "corrected"
     (then,) = await _built(database, _asked(), as_of=moment(TEN + 149))
     assert (then.close, then.high, then.status, then.revision) == (51.0, 51.5, "partial", 0)
+
+
+async def test_volumes_of_different_scopes_are_not_added_up(database: Database) -> None:
+    venue, tape = (Saying(volume_scope=one) for one in (VolumeScope.VENUE, VolumeScope.CONSOLIDATED))
+    await tell(database, [row(TEN + 60 * minute) for minute in range(15) if minute != 7], venue)
+    await tell(database, [row(TEN + 420)], tape)
+    fives = await _built(database, _asked())
+    assert [(bar.volume, bar.volume_scope) for bar in fives] == [
+        (5000.0, "venue"),
+        (None, "mixed"),
+        (5000.0, "venue"),
+    ]
+    (hour,) = await _built(database, _asked(60))
+    assert (hour.volume, hour.volume_scope) == (None, "mixed")
+    assert (hour.open, hour.high, hour.low, hour.close) == (100.0, 100.5, 99.5, 100.0)
+    query = "SELECT ts, volume, volume_scope FROM candles_5m ORDER BY ts"
+    assert [tuple(one) for one in await database.fetch(query)] == [
+        (bar.ts, bar.volume, bar.volume_scope) for bar in fives
+    ]
 
 
 async def test_a_built_bar_with_a_partial_minute_is_partial(database: Database) -> None:

@@ -19,6 +19,8 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    CalendarChanged,
+    ClockCompared,
     Coordinated,
     Event,
     GapsFound,
@@ -80,7 +82,13 @@ LINES: list[tuple[Event, str, str]] = [
     (BackfillEnded(7, "T0", "AAPL", "done", 1, 0, 12.0), "debug", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 12.0, "no"), "warning", "Backfill ended"),
     (BackfillEnded(7, "T0", "AAPL", "dead", 5, 0, 12.0, "no"), "error", "Backfill ended"),
+    (
+        CalendarChanged("XNYS", "2025-01-09", "closed", "mourning"),
+        "info",
+        "The calendar of an exchange changed",
+    ),
     (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
+    (ClockCompared(30.1, 0, "30 s"), "warning", "The clock was compared with the providers' clocks"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]

@@ -53,9 +53,11 @@ EXPECTED = {
     # beyond the contract
     "bars_rejected_total": (Counter, ("interval", "source", "reason")),
     "bars_doubted_total": (Counter, ("interval", "source", "doubt", "outcome")),
+    "quarantined_bars": (Gauge, ("reason",)),
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
     "market_open": (Gauge, ("exchange",)),
+    "clock_offset_seconds": (Gauge, ()),
 }
 
 

@@ -69,6 +69,8 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         "backfill_oldest_age_seconds": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "backfill_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "circuit_state": dict.fromkeys(PROVIDERS, 1.0),
+        "clock_offset_seconds": {"": 0.0},
+        "quarantined_bars": {"jump": 0.0, "spread": 0.0, "volume": 0.0, "split": 0.0, "differs": 0.0},
         "slo_gap_violation_rate": {"1m,T0": 0.0, "1d,T0": 0.0},
         "fetch_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "ingestion_lag_seconds": {"1m": 0.0},

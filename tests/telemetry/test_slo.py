@@ -11,6 +11,7 @@ from market_data.settings import read
 from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.telemetry.slo import violation_rates
+from rostered import roster
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +34,8 @@ def at(text: str) -> int:
 
 
 async def violating(database: Database, now: str, interval: Interval = Interval.M1) -> dict[str, float]:
-    rates = await violation_rates(database, await universe.load(database), SETTINGS, at(now))
+    instruments = await universe.load(database)
+    rates = await violation_rates(database, roster(at(now)), instruments, SETTINGS, at(now))
     return {tier.value: rate for (tier, of), rate in rates.items() if of is interval}
 
 

@@ -138,6 +138,15 @@ ALERTS = (
         PERFORMANCE,
     ),
     Alert(
+        "ClockWrong",
+        "max by (instance) (abs(clock_offset_seconds)) > 2",
+        "5m",
+        "warning",
+        "The clock of a machine is wrong",
+        "The clock of {{ $labels.instance }} is {{ $value | humanizeDuration }} off those of the providers.",
+        PERFORMANCE,
+    ),
+    Alert(
         "SLOGapViolationHighT0",
         _VIOLATION.format(tier="T0", limit="0.005"),
         "5m",

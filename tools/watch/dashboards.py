@@ -315,6 +315,13 @@ BOARDS = (
                 ("StoreUnreachable",),
                 names=((0, "OUT"), (1, "UP")),
             ),
+            Panel(
+                "Clock",
+                "How far each machine's clock is ahead of the providers' clocks; beyond 2 s it is wrong.",
+                "s",
+                (Query("clock_offset_seconds", "{{instance}}"),),
+                alerts=("ClockWrong",),
+            ),
             _budget("availability", 0.001),
         ),
     ),

@@ -11,6 +11,7 @@ from market_data.backfill.completeness import FOREVER, delay_of, settled_before
 from market_data.backfill.find import Finder
 from market_data.calendar import hours_of
 from market_data.market.bar import Times
+from market_data.market.closure import Shut, reasons
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
@@ -82,16 +83,23 @@ NOT_SCANNED = (
     "older than what is looked for (HISTORY_1M_DAYS, HISTORY_1D_YEARS): a backfill by hand asks for it"
 )
 NEVER_SENT = "no provider has ever sent a bar of this symbol: see whether it is spelled right"
-_CLOSED = (State.CLOSED, "", None)
 
 _Told = tuple[State, str, Vacancy | None]
 
 
-def runs(window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, known: Known) -> list[Run]:
+def runs(
+    window: Span,
+    interval: Interval,
+    *,
+    grid: SessionGrid,
+    listed: Span,
+    known: Known,
+    shut: Sequence[Shut] = (),
+) -> list[Run]:
     """The runs of `window`, oldest first, adjoining, together exactly the window.
 
     `listed` is when the instrument traded. Each label that the calendar expects stands for the time to its
-    bar's end.
+    bar's end. `shut` is what was announced to be closed.
     """
     labels = grid.labels(window, interval)
     labels = labels[(labels >= listed.start) & (labels < listed.end)]
@@ -102,11 +110,11 @@ def runs(window: Span, interval: Interval, *, grid: SessionGrid, listed: Span, k
     for first, last in _stretches(labels, ends, places):
         start, end = int(labels[first]), min(int(ends[last]), window.end)
         if start > at:
-            found.append(Run(Span(at, start), *_CLOSED))
+            found += _closed(Span(at, start), interval, shut)
         found.append(Run(Span(start, end), *told[places[first]]))
         at = end
     if at < window.end:
-        found.append(Run(Span(at, window.end), *_CLOSED))
+        found += _closed(Span(at, window.end), interval, shut)
     return found
 
 
@@ -130,8 +138,17 @@ async def coverage_of(finder: Finder, instrument: Instrument, interval: Interval
     )
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
     return runs(
-        window, interval, grid=hours.grid(extended=settings.gap_extended_hours), listed=listed, known=known
+        window,
+        interval,
+        grid=hours.grid(extended=settings.gap_extended_hours),
+        listed=listed,
+        known=known,
+        shut=hours.shut,
     )
+
+
+def _closed(span: Span, interval: Interval, shut: Sequence[Shut]) -> list[Run]:
+    return [Run(piece, State.CLOSED, why) for piece, why in reasons(span, interval, shut)]
 
 
 async def why_nothing(finder: Finder, instrument: Instrument, interval: Interval, window: Span) -> str:

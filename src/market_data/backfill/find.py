@@ -28,7 +28,7 @@ from market_data.market.span import Span
 from market_data.route.delays import Learned
 from market_data.route.roster import Roster
 from market_data.settings import InForce, Settings
-from market_data.store import cursor, delays, gaps, ledger, universe, vacancies
+from market_data.store import cursor, delays, gaps, ledger, quarantine, universe, vacancies
 from market_data.store.connect import Connection, Database
 from market_data.store.ledger import Backfill, Depth, New
 
@@ -36,6 +36,8 @@ THIN_PAUSE = 600.0
 """Seconds that a gap waits where nothing had traded just before: a thin symbol has few calls a day."""
 SERIES_AT_ONCE = 200
 """Series whose gaps are queued in one transaction: each may lack a hundred days."""
+DOUBTS_AT_ONCE = 100
+"""Series whose quarantined bars are queued to be asked for again in one scan."""
 LOOKS_AT_ONCE = 500
 """Vacancies that are queued to be looked at again in one scan."""
 
@@ -79,7 +81,7 @@ class Finder:
                 made += await self._scan_minutes(hours, [one for one in members if one.tier is tier], now)
             daily = [one for one in members if Capability.EOD in self._cadence(one)]
             made += await self._scan_days(hours, daily, now)
-        made += await self._look_again(now)
+        made += await self._look_again(now) + await self._settle_doubts(now)
         return made + await self.recheck.look(by_hours, now)
 
     async def look(self, symbol: str, interval: Interval, span: Span) -> None:
@@ -191,6 +193,18 @@ class Finder:
                 made += len(await self._queue(interval, [instrument], look))
         return made
 
+    async def _settle_doubts(self, now: float) -> int:
+        """Ask again for quarantined bars: their provider may repeat, correct or withdraw them."""
+        found: dict[tuple[str, Interval], list[Span]] = {}
+        for one in await quarantine.due(self.database, now, DOUBTS_AT_ONCE):
+            found.setdefault((one.symbol, one.interval), []).append(one.span)
+        made = 0
+        for (symbol, interval), spans in found.items():
+            instrument = await universe.find(self.database, symbol)
+            if instrument is not None:
+                made += len(await self._force(interval, instrument, spans, None, reason="look"))
+        return made
+
     async def _pieces(
         self, interval: Interval, lacking: Sequence[Instrument]
     ) -> Iterable[Sequence[Instrument]]:
@@ -246,7 +260,13 @@ class Finder:
         return added
 
     async def _force(
-        self, interval: Interval, instrument: Instrument, spans: Sequence[Span], asked_for: Tier | None
+        self,
+        interval: Interval,
+        instrument: Instrument,
+        spans: Sequence[Span],
+        asked_for: Tier | None,
+        *,
+        reason: ledger.Why = "operator",
     ) -> list[Backfill]:
         """Queue all of these spans, but for what is queued to be asked for whole already."""
         longest = longest_chunk(interval, self.in_force.settings.backfill_chunk_minutes)
@@ -256,8 +276,9 @@ class Finder:
             unfinished = (await ledger.unfinished(connection, [symbol], interval)).get(symbol, [])
             forced = [one for one in unfinished if one.forced and one.status == "queued"]
             pieces = chunks(spans, forced, interval, longest)
-            new = [New(symbol, one, tier, reason="operator", forced=True) for one in pieces.new]
-            await ledger.widen(connection, pieces.wider)
+            new = [New(symbol, one, tier, reason=reason, forced=True) for one in pieces.new]
+            if pieces.wider:
+                await ledger.widen(connection, pieces.wider)
             added = await ledger.add(connection, interval, new) if new else []
         self._say(interval, new, 0)
         return added

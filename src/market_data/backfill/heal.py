@@ -10,6 +10,7 @@ from market_data.calendar import hours_of
 from market_data.errors import ProviderAnswer
 from market_data.gather import Gather, Gathered
 from market_data.market.instrument import Instrument
+from market_data.market.interval import Interval
 from market_data.market.span import Span, common, merge, subtract
 from market_data.provider import Query
 from market_data.settings import InForce
@@ -20,6 +21,8 @@ from market_data.store.vacancies import Vacancy, load
 
 DEADLINE_SECONDS = 120.0
 """How long one question of a backfill may take, with waiting for budgets."""
+MARGIN_BARS = {Interval.M1: 30, Interval.D1: 5}
+"""Bars before and after what is missing that are asked for with it."""
 DAY_SECONDS = 86_400
 """How far around a backfill its vacancies are looked at: no session is longer."""
 ENOUGH_WITNESSES = 2
@@ -83,14 +86,16 @@ class Healer:
                 break
             # the first may be anybody: one that is not able may have some of it all the same
             without = [one for one in self.gather.router.roster.providers if asked and one not in able]
-            gathered = await self._ask(query, instrument.exchange, [*without, *asked], said)
+            around = query.of(self._around(query))
+            gathered = await self._ask(around, instrument.exchange, [*without, *asked], said)
             name = gathered.answered.provider
             asked.add(name)
             left = common(left, await self.left(claimed, instrument))
-            if doubted := gathered.taken.rejected + gathered.taken.held:
-                disbelieved.append(f"{doubted} bars of {name} were rejected")
+            refused = [one for one in gathered.taken.refused if any(one in span for span in left)]
+            if refused:
+                disbelieved.append(f"{len(refused)} bars of {name} were rejected")
             elif name in able:
-                silent.append(_Silence(name, gathered.answered.asked_at))
+                silent.append(_Silence(name, _answered_at(gathered)))
             healed.vacant, healed.unproven, healed.known = await self._weighed(
                 claimed, instrument, left, silent
             )
@@ -180,8 +185,8 @@ class Healer:
         others = [one for one in self.gather.router.roster.providers if one != provider]
         query = self._query(claimed, instrument, claimed.span)
         gathered = await self._ask(query, instrument.exchange, others, said, restates=True)
-        if doubted := gathered.taken.rejected + gathered.taken.held:
-            raise NotBelieved(f"{doubted} bars of {provider} were rejected")
+        if rejected := gathered.taken.rejected:
+            raise NotBelieved(f"{rejected} bars of {provider} were rejected")
 
     async def _refreshed(self, claimed: Claimed, instrument: Instrument, said: list[ProviderAnswer]) -> None:
         """Ask for all of the span again, at the provider that most of its bars are from."""
@@ -214,8 +219,32 @@ class Healer:
         said += [*answered.before, ProviderAnswer(answered.provider, "ok", f"{gathered.bars} bars")]
         return gathered
 
+    def _around(self, query: Query) -> Span:
+        """The query's span with some bars before and after it: they prove that the provider has the symbol.
+
+        It costs no further call: what one call can be asked for is not left.
+        """
+        interval = query.capability.interval
+        assert interval is not None  # noqa: S101 - a backfill asks for bars
+        margin, span = MARGIN_BARS[interval] * interval.seconds, query.span
+        until = max(interval.floor(query.now) + interval.seconds, span.end)
+        wide = Span(span.start - margin, min(span.end + margin, until))
+        reaches = [
+            one.facts.reach.get(query.capability) for one in self.gather.router.roster.providers.values()
+        ]
+        split = any(one is not None and len(one.pieces(wide)) > len(one.pieces(span)) for one in reaches)
+        beyond = self.gather.router.roster.reaches_back(query)
+        return span if split or beyond is None or wide.start < beyond else wide
+
     def _query(self, claimed: Claimed, instrument: Instrument, span: Span) -> Query:
         return self.gather.query(claimed.symbol, instrument.asset_type, claimed.interval, span)
+
+
+def _answered_at(gathered: Gathered) -> float:
+    """When an answer was given: by the provider's clock where it is behind ours."""
+    answered = gathered.answered
+    theirs = answered.vendor_time
+    return answered.asked_at if theirs is None else min(answered.asked_at, theirs)
 
 
 def _aged(spans: Sequence[Span], before: Sequence[Vacancy]) -> list[tuple[Span, Vacancy | None]]:

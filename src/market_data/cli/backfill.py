@@ -162,7 +162,7 @@ async def _found(database: Database, symbol: str) -> Instrument:
         name = read_symbol(symbol)
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-    instrument = await universe.find(database, name)
+    instrument = await universe.named(database, name)
     if instrument is None:
         raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
     return instrument

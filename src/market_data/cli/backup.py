@@ -42,7 +42,7 @@ def restore(file: Path, *, demo: bool, as_json: bool) -> None:
     async def work() -> dict[str, int]:
         async with database_url(settings) as url, open_database(url, 1) as database:
             await dump.restore(database, url, file)
-            await migrate(database)
+            await migrate(database, say)
             await database.run("ANALYZE", seconds=dump.DUMP_SECONDS)
             row = await database.fetch_one(sql("restore_counts"))
             return dict(row or {})

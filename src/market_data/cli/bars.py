@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
@@ -15,13 +16,15 @@ from market_data.cli.files import whole
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format
-from market_data.market.bar import KnownBar
+from market_data.market.anchor import Anchor
+from market_data.market.bar import Adjustment, KnownBar
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import moment
 from market_data.serve.asked import Asked, Reading, reading
+from market_data.serve.level import at_one_level
 from market_data.serve.window import LONGEST_WINDOW_BARS, read_datetime, read_length
 from market_data.store import bars as bars_table
 from market_data.store import read, universe
@@ -45,6 +48,9 @@ class Wanted:
     limit: int | None
     as_of: str | None
     hours: Hours | None
+    anchor: Anchor = Anchor.SESSION
+    adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 def show(wanted: Wanted, *, demo: bool, as_json: bool) -> None:
@@ -113,13 +119,22 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
         if newest:  # however old
             wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
     end = wanted.end or _end(wanted, length)
-    return reading(
-        Asked(wanted.start, end, None, wanted.as_of, wanted.hours),
+    found = reading(
+        Asked(
+            wanted.start,
+            end,
+            None,
+            wanted.as_of,
+            wanted.hours,
+            anchor=wanted.anchor,
+            quarantined=wanted.quarantined,
+        ),
         await _instrument(database, name),
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,
         now=time.time(),
     )
+    return await at_one_level(database, found, wanted.adjustment)
 
 
 def _end(wanted: Wanted, length: Length) -> str | None:
@@ -146,7 +161,7 @@ async def _some(database: Database, wanted: Wanted, question: Reading) -> KnownB
 
 
 async def _instrument(database: Database, name: str) -> Instrument:
-    found = await universe.find(database, name)
+    found = await universe.named(database, name)
     if found is None:
         raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
     return found
@@ -159,9 +174,15 @@ def _symbol(text: str) -> str:
         raise BadQuestion(str(error)) from None
 
 
+def _number(value: float) -> str:
+    """All digits, with commas: as many as read back as the same number, never as a power of ten."""
+    return f"{Decimal(repr(value)).normalize():,f}"
+
+
 def _print_table(bars: Sequence[KnownBar]) -> None:
     table = Table("time (UTC)", "open", "high", "low", "close", "volume", "status", "provider")
     for bar in bars:
-        numbers = (f"{value:,.10g}" for value in (bar.open, bar.high, bar.low, bar.close, bar.volume))
-        table.add_row(f"{bar.ts:%Y-%m-%d %H:%M}", *numbers, bar.status, bar.provider)
+        numbers = (_number(value) for value in (bar.open, bar.high, bar.low, bar.close))
+        volume = bar.volume_scope if bar.volume is None else _number(bar.volume)
+        table.add_row(f"{bar.ts:%Y-%m-%d %H:%M}", *numbers, volume, bar.status, bar.provider)
     data.print(table)

@@ -10,9 +10,12 @@ from typing import Annotated, Literal
 import typer
 
 from market_data import __version__
+from market_data.cli.calendar_commands import calendar
 from market_data.cli.copy_commands import copies
-from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyAnchor, AnyLength, AnyLevel, AnySession, AsJson, OfDemo, Quarantined
 from market_data.cli.output import EXIT_CODES
+from market_data.cli.quality_commands import quality
+from market_data.cli.repair_commands import repair
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
@@ -32,7 +35,10 @@ Start with `market-data demo`: the whole service on simulated data, nothing to c
     + ". Settings: environment, CONFIG_DIR and .env; see docs/configuration.md.",
 )
 app.add_typer(universe, name="universe")
+app.add_typer(calendar, name="calendar")
 app.add_typer(copies)
+app.add_typer(repair, name="repair")
+app.add_typer(quality, name="quality")
 
 backfill = typer.Typer(
     no_args_is_help=True,
@@ -174,14 +180,15 @@ def simulate(
 
 
 @app.command()
-def migrate(as_json: AsJson = False) -> None:
-    """Make the tables in the database of DATABASE_URL, or in the embedded one; safe to run again.
+def migrate(demo: OfDemo = False, as_json: AsJson = False) -> None:
+    """Make the tables in the database of DATABASE_URL, or in the embedded one, or bring them up to date.
 
+    It may run while the service does, and again at any time: where nothing is missing nothing is touched.
     The same files can be applied with `psql -f db/migrations/20251008_market_data_core.sql`.
     """
     from market_data.cli import migrate as work
 
-    work.run(as_json=as_json)
+    work.run(demo=demo, as_json=as_json)
 
 
 @app.command()
@@ -196,6 +203,9 @@ def bars(
     ] = None,
     as_of: Annotated[str | None, typer.Option(help="Show what was known at this moment.")] = None,
     session: AnySession = None,
+    anchor: AnyAnchor = "session",
+    adjustment: AnyLevel = None,
+    quarantined: Quarantined = False,
     format_: Annotated[
         Literal["json", "csv", "ndjson", "arrow", "parquet"] | None,
         typer.Option("--format", help="Write them as the API answers."),
@@ -214,10 +224,15 @@ def bars(
     """
     from market_data.cli import bars as work
     from market_data.formats import Format
+    from market_data.market.anchor import Anchor
+    from market_data.market.bar import Adjustment
     from market_data.market.session import Hours
 
+    level = Adjustment(adjustment) if adjustment else None
     hours = Hours(session) if session else None
-    wanted = work.Wanted(symbol, interval, start, end, limit, as_of, hours)
+    wanted = work.Wanted(
+        symbol, interval, start, end, limit, as_of, hours, Anchor(anchor), level, quarantined
+    )
     form = format_ or ("csv" if as_csv else None)
     if form:
         work.save(wanted, Format(form), output, demo=demo)

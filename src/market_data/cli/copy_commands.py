@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from market_data.cli.options import AnyLength, AnySession, AsJson, OfDemo
+from market_data.cli.options import AnyLength, AnyLevel, AnySession, AsJson, OfDemo, Quarantined
 
 copies = typer.Typer()
 
@@ -19,9 +19,11 @@ def export(
     ] = None,
     interval: AnyLength = "1m",
     session: AnySession = None,
+    adjustment: AnyLevel = None,
     from_year: Annotated[int | None, typer.Option(min=1970, max=2099, help="First year, in UTC.")] = None,
     to_year: Annotated[int | None, typer.Option(min=1970, max=2099, help="Last year.")] = None,
     as_of: Annotated[str | None, typer.Option(help="What was known at this moment; else now.")] = None,
+    quarantined: Quarantined = False,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
@@ -31,10 +33,18 @@ def export(
     moment. Each is there once it is whole; exported again it is replaced.
     """
     from market_data.cli import export as work
+    from market_data.market.bar import Adjustment
     from market_data.market.session import Hours
 
     which = work.Which(
-        tuple(symbol or ()), interval, Hours(session) if session else None, from_year, to_year, as_of
+        tuple(symbol or ()),
+        interval,
+        Hours(session) if session else None,
+        from_year,
+        to_year,
+        as_of,
+        Adjustment(adjustment) if adjustment else None,
+        quarantined,
     )
     work.run(folder, which, demo=demo, as_json=as_json)
 

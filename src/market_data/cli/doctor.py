@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import typer
@@ -24,17 +24,20 @@ from market_data.errors import (
 from market_data.hosting import database_url
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType, Tier
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span
-from market_data.provider import Account, Facts, Provider, Query, Reach
+from market_data.provider import Account, Facts, Page, Provider, Query, Reach, served_at
 from market_data.providers import discover
 from market_data.route.account import accounts
+from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
-from market_data.store import universe
-from market_data.store.connect import describe, open_database
+from market_data.store import quarantine, universe
+from market_data.store.connect import describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
+from market_data.store.schema import Standing
 from market_data.transport import Transport, redact
+from market_data.universe import doubles
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
 """What a provider is asked for, by the first kind of these that it has."""
@@ -82,10 +85,17 @@ async def examine(configuration: Configuration, *, ask: bool) -> Report:
         for name, source in configuration.sources.items()
     ]
     stored = [*await _database(settings), await _redis(settings)]
-    asked = await _providers(configuration, ask=ask)
+    vendor_time = VendorTime()
+    asked = await _providers(configuration, vendor_time, ask=ask)
     minutes = [one.ok for one in asked if one.name.endswith(Capability.BARS_1M)]
     able = all(one.ok for one in stored if one.area == "store") and any(minutes)
-    return Report(able=able, findings=[*findings, *stored, *asked])
+    return Report(able=able, findings=[*findings, _clock(vendor_time), *stored, *asked])
+
+
+def _clock(vendor_time: VendorTime) -> Finding:
+    offset = vendor_time.offset()
+    mend = "set the clock right, for example with NTP" if offset.wrong else ""
+    return Finding(area="clock", name="offset", ok=not offset.wrong, found=str(offset), mend=mend)
 
 
 async def _database(settings: Settings) -> list[Finding]:
@@ -97,22 +107,53 @@ async def _database(settings: Settings) -> list[Finding]:
         ]
     try:
         async with database_url(settings) as url, open_database(url, 2) as database:
-            state = await describe(database)
-            tiers = (
-                Counter(one.tier for one in await universe.load(database)) if state["migrated"] else Counter()
-            )
+            state, found = await describe(database), await standing(database)
+            problem = found.problem()
+            members = await universe.load(database) if not problem else []
+            doubted = await quarantine.counts(database) if not problem else {}
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
-    tables = "migrated" if state["migrated"] else "not migrated yet: the service does it when it starts"
     store = Finding(
-        area="store", name="postgresql", ok=True, found=f"{state['postgresql']}, {scale}, {tables} ({where})"
+        area="store",
+        name="postgresql",
+        ok=not found.foreign,
+        found=f"{state['postgresql']}, {scale}, {_tables(found)} ({where})",
+        mend=_remedy(found),
     )
-    return [store, _held(tiers)]
+    if problem and found.made:
+        return [store, _unread()]
+    return [store, _held(Counter(one.tier for one in members)), *_doubles(members), _doubted(doubted)]
+
+
+def _tables(found: Standing) -> str:
+    if not found.made:
+        return "no tables yet: the service makes them when it starts"
+    return f"schema {found}" if found.found else "schema without a version, older than this program"
+
+
+def _remedy(found: Standing) -> str:
+    problem = found.problem()
+    if problem is None:
+        return found.warning or ""
+    if found.foreign:
+        return problem
+    return f"{problem}; a start of the service does it too" if found.made else ""
+
+
+def _unread() -> Finding:
+    return Finding(area="universe", name="symbols", ok=False, found="not read: the schema does not fit")
 
 
 def _embedded(name: str, found: str) -> Finding:
     return Finding(area="store", name=name, ok=True, found=found)
+
+
+def _doubted(counts: Mapping[str, int]) -> Finding:
+    """How many bars are quarantined: no fault, but somebody may want to look."""
+    found = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+    advice = "" if not found else "`market-data quality list`"
+    return Finding(area="quality", name="quarantined", ok=True, found=found or "none", mend=advice)
 
 
 def _held(tiers: Mapping[Tier, int]) -> Finding:
@@ -123,6 +164,15 @@ def _held(tiers: Mapping[Tier, int]) -> Finding:
         found=", ".join(f"{tier} {count}" for tier, count in sorted(tiers.items())) or "empty",
         mend="" if tiers else "`market-data universe add AAPL --tier T0`",
     )
+
+
+def _doubles(members: Iterable[Instrument]) -> list[Finding]:
+    """One for each instrument that is collected under several spellings."""
+    found = doubles(one.symbol for one in members)
+    return [
+        Finding(area="universe", name=f"{len(names)} spellings", ok=False, found=" ".join(names), mend=mend)
+        for names, mend in found
+    ]
 
 
 async def _redis(settings: Settings) -> Finding:
@@ -139,13 +189,15 @@ async def _redis(settings: Settings) -> Finding:
     return Finding(area="store", name="redis", ok=True, found=f"{version} (RLC_REDIS_URL)")
 
 
-async def _providers(configuration: Configuration, *, ask: bool) -> list[Finding]:
+async def _providers(configuration: Configuration, vendor_time: VendorTime, *, ask: bool) -> list[Finding]:
     providers = discover()
     known = accounts(configuration, providers)
     async with Transport() as transport:
         found = await asyncio.gather(
             *(
-                _provider(transport, one, known[name], configuration.settings, ask=ask)
+                _provider(
+                    transport, one, known[name], configuration.settings, vendor_time=vendor_time, ask=ask
+                )
                 for name, one in providers.items()
             )
         )
@@ -157,7 +209,13 @@ async def _providers(configuration: Configuration, *, ask: bool) -> list[Finding
 
 
 async def _provider(
-    transport: Transport, provider: Provider, account: Account, settings: Settings, *, ask: bool
+    transport: Transport,
+    provider: Provider,
+    account: Account,
+    settings: Settings,
+    *,
+    vendor_time: VendorTime,
+    ask: bool,
 ) -> list[Finding]:
     facts = provider.facts
     if facts.needs_key and not account.key:
@@ -169,7 +227,8 @@ async def _provider(
     for capability, reach in facts.reach.items():
         name = f"{facts.name} {capability}"
         if ask:  # one after the other: some plans allow one call a second
-            findings.append(await _asked(transport, provider, account, settings, capability))
+            found = _asked(transport, provider, account, settings, capability, vendor_time=vendor_time)
+            findings.append(await found)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             note = "a paid plan may be needed" if reach.premium else "not asked"
@@ -178,21 +237,29 @@ async def _provider(
 
 
 async def _asked(
-    transport: Transport, provider: Provider, account: Account, settings: Settings, capability: Capability
+    transport: Transport,
+    provider: Provider,
+    account: Account,
+    settings: Settings,
+    capability: Capability,
+    *,
+    vendor_time: VendorTime,
 ) -> Finding:
     facts, name = provider.facts, f"{provider.facts.name} {capability}"
-    query = _probe(capability, facts.reach[capability], time.time())
-    started = time.perf_counter()
+    query = _probe(capability, facts.reach[capability], vendor_time.now())
+    started, sent = time.perf_counter(), vendor_time.steady()
     try:
         request = provider.request(query, account)
         response = await transport.send(request, facts.lane, settings.call_timeout_sec)
+        vendor_time.note(facts.name, served_at(response), sent)
         answer = provider.parse(query, response)
     except ProviderFault as fault:
         detail = redact(fault.detail, account.secrets)[:LONGEST_DETAIL]
         mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
-    told = f"{answer.price:g}" if isinstance(answer, Quote) else f"{len(answer)} bars"
+    bars = answer.bars if isinstance(answer, Page) else answer
+    told = f"{bars.price}" if isinstance(bars, Quote) else f"{len(bars)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
 
 

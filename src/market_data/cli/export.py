@@ -14,11 +14,14 @@ from market_data.cli.files import whole
 from market_data.cli.output import print_json, say, tracked
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format, Heading
+from market_data.market.bar import Adjustment
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
-from market_data.serve.asked import check_session
+from market_data.market.spelling import held_as
+from market_data.serve.asked import check_quarantined, check_session
+from market_data.serve.level import level_of
 from market_data.serve.window import EARLIEST, LATEST, read_datetime, read_length
 from market_data.store import read, universe
 from market_data.store.bars import Table
@@ -37,6 +40,8 @@ class Which:
     from_year: int | None
     to_year: int | None
     as_of: str | None
+    adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
         instruments = await _instruments(database, which.symbols)
         for instrument in tracked(instruments, "exporting", len(instruments)):
             for one in await _partitions(database, instrument, length, which, as_of):
+                one = replace(one, question=await level_of(database, one.question, which.adjustment))  # noqa: PLW2901
                 found = await _write(database, folder / one.place, one.question)
                 files, bars = files + (found > 0), bars + found
         return files, bars
@@ -74,13 +80,14 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
 async def _instruments(database: Database, symbols: Sequence[str]) -> list[Instrument]:
     """Those named, or all; BadQuestion names those that were never collected."""
     known = {one.symbol: one for one in await universe.load(database, only_active=False)}
+    held = held_as(known)
     try:
         names = [read_symbol(one) for one in symbols]
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-    if missing := [one for one in names if one not in known]:
+    if missing := [one for one in names if one not in held]:
         raise BadQuestion(f"{', '.join(missing)}: not in the universe", status=404)
-    return [known[one] for one in dict.fromkeys(names)] if names else list(known.values())
+    return [known[held[one]] for one in dict.fromkeys(names)] if names else list(known.values())
 
 
 async def _partitions(
@@ -90,8 +97,17 @@ async def _partitions(
     row = await database.fetch_one(Table.of(stored).sql("bars_years"), instrument.symbol, stored.value)
     if row is None or row["first"] is None:
         return []
-    market = hours_of(instrument.exchange, instrument.asset_type)
-    question = read.Question(instrument.symbol, length, Span(EARLIEST, LATEST), market, which.hours, as_of)
+    market = hours_of(instrument.exchange, instrument.asset_type, as_of)
+    question = read.Question(
+        instrument.symbol,
+        length,
+        Span(EARLIEST, LATEST),
+        market,
+        which.hours,
+        as_of,
+        quarantined=which.quarantined,
+    )
+    check_quarantined(question)
     place = Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
     if length.stored is Interval.D1:
         return [Partition(place / NAME, question)]
@@ -107,7 +123,11 @@ def _year(year: int) -> Span:
 async def _write(database: Database, file: Path, question: read.Question) -> int:
     """How many bars were written; where there are none, there is no file afterwards."""
     heading = Heading(
-        question.symbol, str(question.length), moment(question.span.start), moment(question.span.end)
+        question.symbol,
+        str(question.length),
+        moment(question.span.start),
+        moment(question.span.end),
+        question.adjustment or Adjustment.RAW.value,
     )
     writer, count = WRITERS[Format.PARQUET](heading), 0
     async with aclosing(read.stream(database, question, time.time())) as blocks:

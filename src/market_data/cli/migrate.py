@@ -1,27 +1,34 @@
-"""The work of market-data migrate: makes the tables."""
+"""The work of market-data migrate: makes the tables, or brings them up to date."""
 
 from market_data.cli import stores
 from market_data.cli.output import print_json, say
 from market_data.store import touched
-from market_data.store.connect import Database, describe
+from market_data.store.connect import Database, describe, standing
 from market_data.store.connect import migrate as apply
+from market_data.store.schema import Standing, Version
+
+Done = tuple[list[Version], Standing, dict[str, object]]
 
 
-def run(*, as_json: bool) -> None:
-    """Apply every migration and say what the database is."""
+def run(*, demo: bool, as_json: bool) -> None:
+    """Apply the steps that the database lacks, and say what it is."""
 
-    async def work(database: Database) -> tuple[list[str], dict[str, object]]:
-        names = await apply(database)
+    async def work(database: Database) -> Done:
+        applied = await apply(database, say)
         while await touched.refresh(database):  # each turn builds some of what was there before
             pass
-        return names, await describe(database)
+        return applied, await standing(database), await describe(database)
 
-    applied, state = stores.run(work, make=True)
+    applied, found, state = stores.run(work, demo=demo, make=True, fitting=False)
+    if found.warning:
+        say(f"warning: {found.warning}")
     if as_json:
-        print_json({"applied": applied, "database": state})
+        print_json({"applied": [str(one) for one in applied], "database": state})
         return
-    for name in applied:
-        say(f"applied {name}")
+    for one in applied:
+        say(f"applied {one}")
+    if not applied:
+        say(f"the schema is up to date: {found}")
     scale = state["timescaledb"]
     extension = f"TimescaleDB {scale}" if scale else "without TimescaleDB"
     say(f"PostgreSQL {state['postgresql']}, {extension}: ready")

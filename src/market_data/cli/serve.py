@@ -14,6 +14,7 @@ from market_data import __version__
 from market_data.cli.child import running_simulator
 from market_data.cli.demo import demo_environment, fill_universe, simulated_providers
 from market_data.cli.output import print_json_line, say, step
+from market_data.events import SchemaNoticed
 from market_data.hosting import Stores, alone, database_url, redis_url
 from market_data.reload import Reread
 from market_data.serve.app import build
@@ -111,7 +112,7 @@ async def _serve(
 async def _prepared(url: str, prepare: Prepare | None) -> list[str]:
     """The symbols of the universe, once the tables are there and `prepare` is done."""
     async with open_database(url, 2) as database:
-        await migrate(database)
+        await migrate(database, lambda reason: logs.tell(SchemaNoticed(reason)))
         if prepare is not None:
             await prepare(database)
         return [one.symbol for one in await universe.load(database)]

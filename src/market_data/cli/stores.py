@@ -5,11 +5,14 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from market_data import closures
 from market_data.cli.demo import demo_environment
+from market_data.cli.output import say
 from market_data.errors import BadQuestion
 from market_data.hosting import database_url
 from market_data.settings import Settings, read
-from market_data.store.connect import Database, migrate, open_database
+from market_data.store.connect import Database, check, migrate, open_database, standing
+from market_data.store.schema import COMMAND
 
 COMMAND_CONNECTIONS = 2
 """Connections that a command may open."""
@@ -33,11 +36,14 @@ def check_made(settings: Settings, *, demo: bool) -> None:
         )
 
 
-def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: bool = False) -> _T:
-    """Run `work` on the migrated database; an embedded one that does not run is started for as long.
+def run(
+    work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: bool = False, fitting: bool = True
+) -> _T:
+    """Run `work` on the database; an embedded one that does not run is started for as long.
 
-    One that runs is shared, and left running. Without `make` an embedded one that was never made is not
-    made now either: BadQuestion (404) says so.
+    One that runs is shared, and left running. With `make` the tables are made in an empty database; without
+    it an embedded one that was never made is not made now either: BadQuestion (404) says so. BadConfig where
+    the schema is not one that this program can work with, unless `fitting` is False.
     """
     settings = settings_of(demo=demo)
     if not make:
@@ -45,7 +51,18 @@ def run(work: Callable[[Database], Awaitable[_T]], *, demo: bool = False, make: 
 
     async def whole() -> _T:
         async with database_url(settings) as url, open_database(url, COMMAND_CONNECTIONS) as database:
-            await migrate(database)
-            return await work(database)
+            if not fitting:
+                return await work(database)
+            await _fit(database, demo=demo, make=make)
+            async with closures.in_force(database):
+                return await work(database)
 
     return asyncio.run(whole())
+
+
+async def _fit(database: Database, *, demo: bool, make: bool) -> None:
+    """Only an empty database is made here: in others a step may have to wait for readers, and they for it."""
+    if make and not (await standing(database)).made:
+        await migrate(database, say)
+    if warning := await check(database, f"{COMMAND} --demo" if demo else COMMAND):
+        say(f"warning: {warning}")

@@ -21,6 +21,7 @@ from market_data.universe import (
     Draft,
     FileKind,
     Outcome,
+    as_held,
     bring,
     change,
     compare,
@@ -187,8 +188,8 @@ def _drafts(symbols: Iterable[str], fields: Mapping[str, object]) -> list[Draft]
         try:
             one = draft({"symbol": symbol, **fields})
             if fields.get("active"):
-                one.applied(None)
-            found[one.symbol] = one
+                one.check()
+            found[one.written] = one
         except ValueError as error:
             problems.append(str(error))
     if problems:
@@ -218,6 +219,8 @@ def _brought(
 
 
 def _tell(outcome: Outcome, took: str = "") -> None:
+    for note in outcome.notes:
+        say(note)
     found = outcome.difference
     if outcome.version is None:
         say("the universe is so already: nothing was changed")
@@ -232,7 +235,7 @@ def _tell(outcome: Outcome, took: str = "") -> None:
 def _against(drafts: Iterable[Draft], known: Iterable[Member]) -> Difference:
     """What bringing the drafts in would change; who is not told of stays."""
     before = {one.symbol: one for one in known}
-    told = {one.symbol: one.applied(before.get(one.symbol)) for one in drafts}
+    told = {one.symbol: one.applied(before.get(one.symbol)) for one in as_held(drafts, [*before.values()])}
     return difference(before.values(), (before | told).values())
 
 

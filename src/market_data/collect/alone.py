@@ -6,6 +6,7 @@ from collections.abc import Callable
 from market_data.collect.fetch import Fetcher
 from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
+from market_data.market.noted import holds
 from market_data.queue import Job
 from market_data.replicas import Replicas
 from market_data.settings import InForce
@@ -37,9 +38,8 @@ class Alone:
         self._fetcher = fetcher
         self._in_force = in_force
         self._clock = clock
-        self._asked: dict[
-            str, float
-        ] = {}  # by key, until when a quote is fresh: nothing else keeps its cadence
+        self._asked: dict[str, Job] = {}
+        """By key; until it expires a quote is fresh: nothing else keeps its cadence."""
 
     async def run(self) -> None:
         """Collect whenever Redis is out, until cancelled; StoreUnavailable without the database."""
@@ -56,10 +56,8 @@ class Alone:
         now = self._clock()
         _, due = await self._sweeper.due(now)
         due += await self._quotes.due(now)
-        mine = [
-            job for job in due if self._replicas.mine(job.symbol) and self._asked.get(job.key, 0.0) <= now
-        ]
-        self._asked.update((job.key, job.expires_at) for job in mine if job.capability.interval is None)
+        mine = [job for job in due if self._replicas.mine(job.symbol) and not self._fresh(job.key, now)]
+        self._asked.update((job.key, job) for job in mine if job.capability.interval is None)
         gate = asyncio.Semaphore(self._in_force.settings.fetch_concurrency)
 
         async def one(job: Job) -> None:
@@ -71,3 +69,7 @@ class Alone:
             for job in mine:
                 group.create_task(one(job))
         return len(mine)
+
+    def _fresh(self, key: str, now: float) -> bool:
+        asked = self._asked.get(key)
+        return asked is not None and holds(asked.made_at, asked.expires_at, now)

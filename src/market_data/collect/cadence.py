@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from market_data.market.interval import Interval
+from market_data.market.noted import holds
 from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.store.cursor import Cursor
@@ -48,7 +49,7 @@ def due(
 
 
 def _too_soon(interval: Interval, cursor: Cursor, newest: "_Over", rhythm: Rhythm, now: float) -> bool:
-    if now - cursor.asked_at >= rhythm.cadence:
+    if not holds(cursor.asked_at, cursor.asked_at + rhythm.cadence, now):
         return False
     final_since = newest.end + rhythm.delay > cursor.asked_at
     return not (final_since and rhythm.cadence <= interval.seconds)
@@ -66,9 +67,13 @@ def _newest_final(interval: Interval, hours: MarketHours, settled: float) -> _Ov
     """The newest bar that was over at `settled`: one answer for all instruments of a sweep."""
     session = hours.regular.session_before(settled)
     if interval is Interval.M1 and session is not None:
+        # nothing is expected after the close, but auctions may trade: it is asked for once, at their end
+        auction = hours.auction(settled)
+        if auction is not None and auction.end <= settled:
+            return _Over(auction.end - interval.seconds, auction.end)
         # the fetch of a session's last minute brings the next one along, running: it is asked for once more
         after = _Over(session.end, session.end + interval.seconds)
-        if after.end <= settled and hours.extended.is_open(after.label):
+        if after.end <= settled and hours.kept.is_open(after.label):
             return after
     labels = hours.regular.last_labels(settled, interval, 2)
     ends = hours.regular.ends(labels, interval)

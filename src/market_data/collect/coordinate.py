@@ -10,6 +10,7 @@ from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
 from market_data.events import Coordinated, Tell
 from market_data.market.instrument import Tier
+from market_data.market.noted import CLOCKS_DIFFER, holds
 from market_data.provider import Limit
 from market_data.queue import Job
 from market_data.queue.intake import KEPT, BarsFetch, Order, Orders, QuotesFetch
@@ -45,6 +46,8 @@ class Allowance:
         longest = max((limit.seconds for limit in limits), default=0)
         while sent and sent[0] <= now - longest:
             sent.popleft()
+        while sent and sent[-1] > now + CLOCKS_DIFFER:  # from before the clock was set back
+            sent.pop()
         return all(len(sent) < limit.calls or sent[-limit.calls] <= now - limit.seconds for limit in limits)
 
     def spend(self, provider: str, now: float) -> None:
@@ -79,7 +82,7 @@ class Coordinator:
         self._clock = clock
         self._keep = redis.register_script(_KEEP)
         self._allowance = Allowance()
-        self._sent: dict[str, float] = {}  # by key, until when a job that was sent is under way
+        self._sent: dict[str, Job] = {}  # by key, the jobs that were sent: each is under way until it expires
         self._due: list[Job] = []
         self._looked = 0.0
         self._quoted = 0.0
@@ -99,12 +102,14 @@ class Coordinator:
     async def send(self) -> int:
         """Send one round; returns how many jobs that were. StoreUnavailable if a store cannot be reached."""
         now = self._clock()
-        if now - self._looked >= self._roster.settings.local_sweep_tick_sec:
+        if not holds(self._looked, self._looked + self._roster.settings.local_sweep_tick_sec, now):
             self._looked = now
             _, due = await self._sweeper.due(now)
-            self._sent = {key: until for key, until in self._sent.items() if until > now}
+            self._sent = {
+                key: job for key, job in self._sent.items() if holds(job.made_at, job.expires_at, now)
+            }
             self._due = sorted((job for job in due if job.key not in self._sent), key=lambda job: job.tier)
-        if now - self._quoted >= self._quotes.tick:
+        if not holds(self._quoted, self._quoted + self._quotes.tick, now):
             self._quoted = now
             # what was due before and has found no room is due again now
             self._due = [job for job in self._due if job.capability.interval] + [
@@ -121,7 +126,7 @@ class Coordinator:
                 later.append(job)
                 continue
             self._allowance.spend(provider, now)
-            self._sent[job.key] = job.expires_at
+            self._sent[job.key] = job
             orders.append(_order(job, provider))
         await self.orders.send(orders)
         self._due = later

@@ -11,6 +11,7 @@ from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import JobFinished, LoopFailed, Tell
 from market_data.gather import Gather
 from market_data.market.interval import Interval
+from market_data.market.noted import holds
 from market_data.market.span import Span
 from market_data.provider import Query
 from market_data.queue import Claimed, Job, Queue
@@ -193,7 +194,8 @@ class Fetcher:
             return await self._quoter.many(job)
         seconds = min(self._router.settings.fetch_deadline_sec, job.expires_at - self._clock())
         query = Query(job.capability, job.symbol, job.asset_type, job.span, self._clock())
-        quiet = self._quiet.get(job.key, 0.0) > self._clock()
+        until = self._quiet.get(job.key, 0.0)
+        quiet = holds(until - QUIET_SECONDS, until, query.now)
         gathered = await self._gather.bars(
             query, job.exchange, seconds, hint=job.provider_hint, trust_empty=quiet
         )

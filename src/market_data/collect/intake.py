@@ -86,7 +86,7 @@ class Intake:
         """The fetch job of an order; None where it became backfills, or where nothing is due. ValueError."""
         if isinstance(order, QuotesFetch):
             return await self._quotes(order, now)
-        one = await universe.find(self._database, read_symbol(order.symbol))
+        one = await universe.named(self._database, read_symbol(order.symbol))
         if one is None:
             raise ValueError(f"{order.symbol} is not in the universe")
         match order:
@@ -105,7 +105,7 @@ class Intake:
 
     async def _quotes(self, order: QuotesFetch, now: float) -> Job:
         symbols = [read_symbol(one) for one in order.wanted]
-        held = {one.symbol: one for one in await universe.found(self._database, symbols)}
+        held = await universe.all_named(self._database, symbols)
         if unknown := [one for one in symbols if one not in held]:
             raise ValueError(f"{', '.join(unknown)} is not in the universe")
         first, *others = (held[one] for one in dict.fromkeys(symbols))

@@ -8,6 +8,7 @@ from market_data.calendar import hours_of
 from market_data.collect.sweep import SLACK, SLOT_SECONDS, planned
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.noted import holds
 from market_data.queue import Job, Queue
 from market_data.route.roster import Roster
 from market_data.store import universe
@@ -55,7 +56,7 @@ class QuoteSweeper:
 
     async def due(self, now: float) -> list[Job]:
         """The jobs that are due at `now`, of symbols whose market is open; StoreUnavailable."""
-        if now - self._read_at >= self._roster.settings.local_sweep_tick_sec:
+        if not holds(self._read_at, self._read_at + self._roster.settings.local_sweep_tick_sec, now):
             self._universe = await universe.load(self._database)
             self._read_at = now
         return list(self._jobs(now))

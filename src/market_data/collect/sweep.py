@@ -152,5 +152,5 @@ class Sweeps:
                     self.at = now  # not before: one that hangs must be seen to be late
             # from the tick just swept, not from the clock: a timer that fires a little early would skip one
             following = (now // tick() + 1) * tick()
-            pause = following - self._clock()
+            pause = min(following - self._clock(), tick())  # the clock may have been set back meanwhile
             await asyncio.sleep(max(pause if swept else min(pause, AGAIN_SECONDS), 0.0))

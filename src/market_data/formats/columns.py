@@ -23,7 +23,8 @@ _TYPES = {
     "adjustment": arrow.string(),
     "volume_scope": arrow.string(),
 }
-_FIELDS = [arrow.field(name, kind, nullable=False) for name, kind in _TYPES.items()]
+_MAY_BE_NULL = "volume"
+_FIELDS = [arrow.field(name, kind, nullable=name == _MAY_BE_NULL) for name, kind in _TYPES.items()]
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 """What an IPC stream ends with (https://arrow.apache.org/docs/format/Columnar.html, IPC Streaming Format)."""
 
@@ -108,7 +109,7 @@ class _Sink(io.RawIOBase):
 
 
 def _schema(heading: Heading) -> arrow.Schema:
-    told = {"symbol": heading.symbol, "interval": heading.interval}
+    told = {"symbol": heading.symbol, "interval": heading.interval, "adjustment": heading.adjustment}
     times = {"start": heading.start.isoformat(), "end": heading.end.isoformat()}
     return arrow.schema(_FIELDS, metadata=told | times)
 
@@ -122,7 +123,9 @@ def _batch(bars: KnownBars, schema: arrow.Schema) -> arrow.RecordBatch:
         for place, name in enumerate(Origin._fields)
     }
     columns = [
-        texts[name] if name in texts else arrow.array(getattr(bars, name), kind)
+        texts[name]
+        if name in texts
+        else arrow.array(getattr(bars, name), kind, from_pandas=name == _MAY_BE_NULL)  # NaN is null
         for name, kind in _TYPES.items()
     ]
     return arrow.record_batch(columns, schema=schema)

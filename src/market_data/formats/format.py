@@ -35,6 +35,8 @@ class Heading:
     interval: str
     start: datetime
     end: datetime  # exclusive
+    adjustment: str = "raw"  # of all bars
+    missing_days: int = 0  # days of the window that are stored at other adjustments only
 
 
 class Writer(Protocol):

@@ -32,6 +32,8 @@ class Text:
     before: bytes
     row: Callable[[Origin], bytes]
     between: bytes = b""
+    none: bytes = b"null"
+    """What is written where a bar has no volume."""
     after: Callable[[str | None], bytes] = lambda _: b""
     _begun: bool = field(default=False, init=False)
 
@@ -44,7 +46,7 @@ class Text:
         if not len(bars):
             return b""
         lead, self._begun = self.between if self._begun else b"", True
-        return lead + self.between.join(_rows(bars, self.row))
+        return lead + self.between.join(_rows(bars, self.row, self.none))
 
     def end(self, following: str | None = None) -> bytes:
         """What comes after them."""
@@ -68,13 +70,15 @@ def ndjson(_: Heading) -> Text:
 
 def csv(_: Heading) -> Text:
     """A header, and a line a bar; texts are quoted where they have to be (RFC 4180)."""
-    return Text(before=",".join(KnownBar.__struct_fields__).encode() + b"\n", row=_csv_row)
+    return Text(before=",".join(KnownBar.__struct_fields__).encode() + b"\n", row=_csv_row, none=b"")
 
 
-def _rows(bars: KnownBars, row: Callable[[Origin], bytes]) -> Iterator[bytes]:
+def _rows(bars: KnownBars, row: Callable[[Origin], bytes], none: bytes) -> Iterator[bytes]:
     templates = [row(origin) for origin in bars.origins]
-    numbers = (_decimals(column) for column in bars.numbers())
-    columns = (_times(bars.ts), *numbers, _times(bars.as_of), bars.revision.tolist())
+    *prices, volumes = (_decimals(column) for column in bars.numbers())
+    if np.isnan(bars.volume).any():
+        volumes = [none if one == b"null" else one for one in volumes]
+    columns = (_times(bars.ts), *prices, volumes, _times(bars.as_of), bars.revision.tolist())
     return map(mod, map(templates.__getitem__, bars.which.tolist()), zip(*columns, strict=True))
 
 

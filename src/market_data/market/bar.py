@@ -1,7 +1,7 @@
 """Bars as columns, and what is known of where they came from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -26,6 +26,7 @@ class BarStatus(StrEnum):
     PARTIAL = "partial"  # its interval, or its provider's delay, was not over when it was asked for
     FINAL = "final"
     CORRECTED = "corrected"  # its provider changed a bar that had been final
+    QUARANTINED = "quarantined"  # doubted: only in answers that ask for such bars, never in a table of bars
 
 
 class Adjustment(StrEnum):
@@ -44,12 +45,33 @@ class VolumeScope(StrEnum):
     UNKNOWN = "unknown"
 
 
+MIXED = "mixed"
+"""The `volume_scope` of a bar built from minutes of different scopes; such a bar has no volume."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Split:
+    """One share becomes `ratio` shares when the session of `effective` (00:00 UTC of its date) opens."""
+
+    effective: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """All splits that a provider reports of a symbol whose sessions open within `span`."""
+
+    span: Span
+    found: tuple[Split, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
     """Bars of one series: six parallel columns of shape (n,), in the order in which they were given.
 
     `ts` is the open of each bar in epoch seconds UTC; of a daily bar, 00:00 UTC of its session's date.
-    Prices are in the instrument's currency, volume in units of the instrument.
+    Prices are in the instrument's currency, volume in units of the instrument. `splits` is what the answer
+    that brought them states of splits; None: nothing. A selection of the bars does not carry it on.
     """
 
     ts: Times
@@ -58,6 +80,7 @@ class Bars:
     low: Numbers
     close: Numbers
     volume: Numbers
+    splits: Splits | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         lengths = {len(column) for column in self.columns()}
@@ -109,7 +132,8 @@ class Bars:
 class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     """A stored bar with all that is known of it: one shape in the API, on the stream and in the commands.
 
-    Of a bar built from others, `provider`, `adjustment` and `volume_scope` join theirs with `+`.
+    Of a bar built from others, `provider` and `adjustment` join theirs with `+`. Where their volume scopes
+    differ, `volume_scope` is MIXED and `volume` is None: volumes of different scopes have no sum.
     """
 
     ts: datetime
@@ -117,7 +141,7 @@ class KnownBar(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     low: float
     close: float
-    volume: float
+    volume: float | None
     provider: str
     as_of: datetime  # when we learned it as it stands here
     status: BarStatus

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from market_data.market.spelling import canonical
+
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^/]{0,31}")
 
 
@@ -25,13 +27,13 @@ class AssetType(StrEnum):
 
 
 def read_symbol(text: str) -> str:
-    """The symbol spelled `text`, in upper case; ValueError if it cannot be one."""
+    """The canonical symbol of what is spelled `text` in either case; ValueError if it cannot be one."""
     symbol = text.strip().upper()
     if not (text.isascii() and _SYMBOL.fullmatch(symbol)):  # the upper case of ß is SS
         raise ValueError(
             f"{text[:40]!r} is not a symbol: write 1 to 32 of A-Z, 0-9 and . - = ^ /, as in AAPL or BTC-USD"
         )
-    return symbol
+    return canonical(symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class KnownBars:
     """Bars of one series as they are stored: parallel columns of shape (n,), oldest first.
 
     Times are in microseconds since 1970, as exact as the database's. `which` has for each bar the index of
-    its origin.
+    its origin. A `volume` of NaN is none: every format writes it as null or empty.
     """
 
     ts: Times
@@ -75,7 +76,7 @@ class KnownBars:
                 high=high,
                 low=low,
                 close=close,
-                volume=volume,
+                volume=None if isnan(volume) else volume,
                 provider=self.origins[which].provider,
                 as_of=as_of,
                 status=BarStatus(self.origins[which].status),

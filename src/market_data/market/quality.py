@@ -21,9 +21,8 @@ class Reason(StrEnum):
     OFF_GRID = "off_grid"  # no bar of this interval opens then
     FUTURE = "future"  # it opens after the moment at which it was told
     CONFLICT = "conflict"  # told twice in one answer, with different values
-    VOLUME = "volume"  # more than can be, or another provider tells otherwise
-    JUMP = "jump"  # far from the close before, and another provider tells otherwise, or it came back at once
-    SPREAD = "spread"  # its high is far from its low, and another provider tells otherwise
+    VOLUME = "volume"  # price times volume is more than can be
+    OPERATOR = "operator"  # an operator rejected this very value
 
 
 @dataclass(frozen=True, slots=True)

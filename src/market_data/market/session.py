@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from market_data.market.bar import Mask, Times
+from market_data.market.closure import Shut
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 
@@ -150,19 +151,45 @@ class SessionGrid:
 
 @dataclass(frozen=True, slots=True)
 class MarketHours:
-    """The regular sessions of a market; with early and late trading; and `around`: each until the next."""
+    """The sessions of a market: regular; with early and late trading; and those in which bars are kept.
+
+    The kept ones reach over the auctions before the open and after the close. All have the same dates.
+    """
 
     regular: SessionGrid
-    extended: SessionGrid
-    around: SessionGrid = field(init=False, repr=False)
+    extended: SessionGrid  # with early and late trading: minutes can be expected there
+    kept: SessionGrid  # with auctions: what comes there is kept, nothing is expected there
+    shut: tuple[Shut, ...] = ()  # what an operator has closed
+    around: SessionGrid = field(init=False, repr=False)  # each regular session until the next one
+    _read: SessionGrid = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "around", self.regular.adjoined())
+        object.__setattr__(self, "_read", _ended(self.extended, self.kept))
 
     def grid(self, *, extended: bool) -> SessionGrid:
-        """The sessions with or without early and late trading."""
+        """The sessions in which minutes are expected, with or without early and late trading."""
         return self.extended if extended else self.regular
 
     def of(self, hours: Hours) -> SessionGrid:
-        """The sessions that bars of these hours belong to: one index a date in each of them."""
-        return {Hours.REGULAR: self.regular, Hours.EXTENDED: self.extended}.get(hours, self.around)
+        """The sessions that bars of these hours belong to: one index a date in each of them.
+
+        The extended ones are anchored at the open of early trading, and end with the last auction.
+        """
+        return {Hours.REGULAR: self.regular, Hours.EXTENDED: self._read}.get(hours, self.around)
+
+    def auction(self, at: float) -> Span | None:
+        """After the close of the newest session at `at`, the time in which only auctions trade, or None."""
+        index = bisect_right(self.regular._opens, at) - 1
+        if index < 0 or self.kept._closes[index] <= self.extended._closes[index]:
+            return None
+        return Span(self.extended._closes[index], self.kept._closes[index])
+
+
+def _ended(extended: SessionGrid, kept: SessionGrid) -> SessionGrid:
+    """The extended sessions until bars are kept no more."""
+    closes = kept.closes.copy()
+    closes[:-1] = np.minimum(closes[:-1], extended.opens[1:])
+    if np.array_equal(closes, extended.closes):
+        return extended
+    return SessionGrid(extended.name, extended.opens, closes, extended.days)

@@ -13,12 +13,14 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
     Batch,
     Facts,
     Limit,
+    Page,
     Query,
     Reach,
     Request,
@@ -138,10 +140,10 @@ def request(query: Query, account: Account) -> Request:
 
 def _spelled(query: Query) -> str:
     """A symbol as Alpaca writes it: pairs with a slash (BTC/USD), class shares with a dot (BRK.B)."""
-    stem, dash, mark = query.symbol.rpartition("-")
     if query.asset_type is AssetType.CRYPTO:
-        return f"{stem}/{mark}" if dash else query.symbol
-    return f"{stem}.{mark}" if stem and len(mark) == 1 else query.symbol
+        return "/".join(query.symbol.rsplit("-", 1))
+    share = class_share(query.symbol)
+    return ".".join(share) if share else query.symbol
 
 
 def _window(query: Query) -> dict[str, str]:
@@ -155,6 +157,7 @@ def _window(query: Query) -> dict[str, str]:
         "end": f"{moment(span.end - 1):%Y-%m-%dT%H:%M:%SZ}",
         "limit": str(PAGE_ROWS),
         "sort": "asc",
+        **({"page_token": query.page} if query.page else {}),
     }
 
 
@@ -168,8 +171,8 @@ def _settled_days(query: Query) -> Span:
     return Span(min(start, end - 1), end)
 
 
-def parse(query: Query, response: Response) -> Answer:
-    """The bars within the span, or the last trade; raises the ProviderFault that `response` amounts to."""
+def parse(query: Query, response: Response) -> Answer | Page:
+    """The bars within the span, a page of them, or the last trade; raises the fault that `response` is."""
     if fault := _fault(query, response):
         raise fault
     return _quote(query, response) if query.capability is Capability.QUOTES_L1 else _bars(query, response)
@@ -199,15 +202,15 @@ def _said(response: Response) -> str:
         return ""
 
 
-def _bars(query: Query, response: Response) -> Bars:
+def _bars(query: Query, response: Response) -> Bars | Page:
     page = read_json(response, _Page)
-    if page.next_page_token:  # rows would be lost: every span that is asked for fits into one page
-        raise Malformed("more rows than a page has", payload=response.body)
     told = page.bars or {}
     _check_symbol(query, told, response)
     rows = told.get(_spelled(query)) or []
     read = _date if query.capability is Capability.EOD else _second
-    return bars_of((read(row.ts) for row in rows), rows).within(query.span)
+    bars = bars_of((read(row.ts) for row in rows), rows).within(query.span)
+    # a page may have fewer rows than it has room for, even none, and not be the last
+    return Page(bars, page.next_page_token) if page.next_page_token else bars
 
 
 def _quote(query: Query, response: Response) -> Quote:

@@ -14,6 +14,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import moment
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -131,8 +132,8 @@ def parse(query: Query, response: Response) -> Answer:
 
 def _spelled(symbol: str) -> str:
     """A symbol as it is written here: class shares with a dash (BRK-B); exchanges have three letters."""
-    stem, _, mark = symbol.rpartition(".")
-    return f"{stem}-{mark}" if stem and len(mark) == 1 else symbol
+    share = class_share(symbol)
+    return "-".join(share) if share else symbol
 
 
 # Every error is HTTP 200 and a text: the first line of which a mark is in it tells what it means. The order

@@ -12,6 +12,7 @@ from market_data.market.bar import Adjustment, Bars, Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -24,6 +25,7 @@ from market_data.provider import (
     fault_of,
     read_json,
     rest_until_reset,
+    their_time,
 )
 
 _LISTED = frozenset({AssetType.EQUITY, AssetType.ETF})  # indices are a package of their own
@@ -85,14 +87,20 @@ def request(query: Query, account: Account) -> Request:
         raise Unsupported(f"it has no {query.asset_type} symbols")
     headers = {"X-Finnhub-Token": account.key}  # not `token=`: URLs are logged by whatever is in between
     if query.capability is Capability.QUOTES_L1:
-        return Request(f"{account.base_url}/quote", {"symbol": query.symbol}, headers)
+        return Request(f"{account.base_url}/quote", {"symbol": _spelled(query.symbol)}, headers)
     resolution, start, end = "1", query.span.start, query.span.end
     if query.capability is Capability.EOD:  # whole days: a daily row may be stamped with its session's open
         day = Interval.D1
         resolution, start, end = "D", day.floor(start), day.floor(end - 1) + day.seconds
     # `to` seems to be inclusive; a second less is right either way
     window = {"resolution": resolution, "from": str(start), "to": str(end - 1)}
-    return Request(f"{account.base_url}/stock/candle", {"symbol": query.symbol, **window}, headers)
+    return Request(f"{account.base_url}/stock/candle", {"symbol": _spelled(query.symbol), **window}, headers)
+
+
+def _spelled(symbol: str) -> str:
+    """A symbol as Finnhub writes it: class shares with a dot (BRK.B), exchanges too (VOD.L)."""
+    share = class_share(symbol)
+    return ".".join(share) if share else symbol
 
 
 def parse(query: Query, response: Response) -> Answer:
@@ -110,7 +118,7 @@ def _quote(query: Query, response: Response) -> Quote:
     if body.price == 0 and body.ts == 0:
         raise Unsupported("zeros: an unknown symbol, or not of this plan", payload=response.body)
     # without a time of its own, the price is as old as the answer
-    return Quote(query.symbol, body.ts or int(query.now), body.price)
+    return Quote(query.symbol, body.ts or int(their_time(query, response)), body.price)
 
 
 def _bars(query: Query, response: Response) -> Bars:

@@ -23,6 +23,7 @@ from market_data.provider import (
     fault_of,
     read_json,
     retry_after,
+    their_time,
 )
 
 KEPT_ROWS = 720
@@ -193,7 +194,7 @@ def _quote(query: Query, response: Response) -> Quote:
         raise Unsupported("it is not traded", payload=response.body)
     return Quote(
         query.symbol,
-        int(query.now),  # no time is told
+        int(their_time(query, response)),  # no time is told
         price,
         bid=bid or None,  # 0: nobody offers
         ask=ask or None,

@@ -14,6 +14,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import moment
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -93,9 +94,10 @@ class _Bar(msgspec.Struct, frozen=True):
 
 
 class _Page(msgspec.Struct, frozen=True):
-    ticker: str
     status: str
-    results: list[_Bar] | None = None  # not there if there are none
+    ticker: str | None = None  # not there, or null, if there are no results
+    count: int | None = msgspec.field(name="resultsCount", default=None)
+    results: list[_Bar] | None = None
     next_url: str | None = None
 
 
@@ -163,8 +165,8 @@ def _window(query: Query) -> str:
 
 def _spelled(symbol: str) -> str:
     """A symbol as Massive writes it: class shares with a dot (BRK.B)."""
-    stem, _, mark = symbol.rpartition("-")
-    return f"{stem}.{mark}" if stem and len(mark) == 1 else symbol
+    share = class_share(symbol)
+    return ".".join(share) if share else symbol
 
 
 def parse(query: Query, response: Response) -> Answer:
@@ -203,10 +205,11 @@ def _to_next_minute(query: Query, response: Response) -> float:
 def _bars(query: Query, response: Response) -> Bars:
     page = read_json(response, _Page)
     _check_status(page.status, response)
-    _check_symbol(page.ticker, query, response)
+    rows = page.results or []
+    if rows or page.count != 0 or page.ticker is not None:
+        _check_symbol(page.ticker, query, response)
     if page.next_url:  # rows would be lost: every span that is asked for fits into one page
         raise Malformed("more rows than a page has", payload=response.body)
-    rows = page.results or []
     if any(row.ts % 1000 for row in rows):
         raise Malformed("rows that open within a second", payload=response.body)
     ts = (row.ts // 1000 for row in rows)
@@ -261,7 +264,7 @@ def _check_status(told: str, response: Response) -> None:
         raise Malformed("neither OK nor DELAYED", payload=response.body)
 
 
-def _check_symbol(told: str, query: Query, response: Response) -> None:
+def _check_symbol(told: str | None, query: Query, response: Response) -> None:
     if told != _spelled(query.symbol):
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
 

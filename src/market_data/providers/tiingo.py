@@ -14,6 +14,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import moment
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -129,8 +130,8 @@ def _request_tops(queries: Sequence[Query], account: Account) -> Request:
 
 def _spelled(symbol: str) -> str:
     """A symbol as Tiingo writes it: class shares with a dash (BRK-B)."""
-    stem, _, mark = symbol.rpartition(".")
-    return f"{stem}-{mark}" if stem and len(mark) == 1 else symbol
+    share = class_share(symbol)
+    return "-".join(share) if share else symbol
 
 
 def parse(query: Query, response: Response) -> Answer:

@@ -10,6 +10,7 @@ from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
+from market_data.market.spelling import class_share
 from market_data.provider import (
     LARGEST_RETRY_AFTER,
     Account,
@@ -116,10 +117,10 @@ def request(query: Query, account: Account) -> Request:
 
 def _spelled(query: Query) -> str:
     """A symbol as it is written here: pairs with a slash (BTC/USD), class shares with a dot (BRK.B)."""
-    stem, dash, mark = query.symbol.rpartition("-")
     if query.asset_type is AssetType.CRYPTO:
-        return f"{stem}/{mark}" if dash else query.symbol
-    return f"{stem}.{mark}" if stem and len(mark) == 1 else query.symbol
+        return "/".join(query.symbol.rsplit("-", 1))
+    share = class_share(query.symbol)
+    return ".".join(share) if share else query.symbol
 
 
 def _window(query: Query) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Yahoo Finance (unofficial): minutes, days and last prices of nearly everything, all from the v8 chart."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 from urllib.parse import quote
@@ -10,10 +11,23 @@ import msgspec
 import numpy as np
 
 from market_data.errors import Malformed, Throttled, Unavailable, Unsupported
-from market_data.market.bar import Adjustment, Bars, Mask, Numbers, Quote, Times, VolumeScope
+from market_data.market.bar import (
+    Adjustment,
+    Bars,
+    Mask,
+    Numbers,
+    Quote,
+    Split,
+    Splits,
+    Times,
+    VolumeScope,
+)
 from market_data.market.capability import Capability
+from market_data.market.digits import shortest
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
+from market_data.market.span import Span
+from market_data.market.spelling import class_share
 from market_data.provider import (
     Account,
     Answer,
@@ -44,7 +58,8 @@ FACTS = Facts(
             endpoint="v8/finance/chart",
             asset_types=_ALL,
             adjustment=Adjustment.SPLIT,  # whatever is asked for
-            volume_scope=VolumeScope.UNKNOWN,  # 0 in early and late trading and often in the first minute
+            volume_scope=VolumeScope.UNKNOWN,
+            zero_is_unknown=True,  # 0 in early and late trading, and in the first row of any answer
             delay=60,  # last sale in real time; a minute for late prints
             depth=29 * 86_400,  # 29 days were answered, 30 were not
             longest_span=7 * 86_400,  # 8 are allowed; a day is left for how they are counted
@@ -68,11 +83,13 @@ LONGEST_DESCRIPTION = 200
 """Characters of Yahoo's own words that go into a fault."""
 
 _DAY = Interval.D1.seconds
+_EARLIER = Interval.M1.seconds
+"""Seconds before the span from which minutes are asked for: the first row of any answer has the volume 0."""
 _EARLIEST_OPEN = _DAY // 2
 """Seconds before 00:00 UTC of its date at which a session may open: Sydney's does so at 23:00."""
+_NEWEST = {Capability.BARS_1M: 3600, Capability.EOD: _DAY}
+"""Seconds: a question that ends so near to now asks for a day beyond it, to include today's splits."""
 _SPELLED = {Capability.BARS_1M: "1m", Capability.EOD: "1d"}
-_EXCHANGE_MARKS = "FLTV"
-"""One-letter endings that name an exchange (Frankfurt, London, Tokyo, TSX Venture), not a class of shares."""
 
 MOST_SPARKS = 20
 """Symbols of one spark: 21 are refused."""
@@ -90,7 +107,6 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     symbol: str
     data_granularity: str | None = None
     exchange_timezone_name: str | None = None
-    price_hint: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     regular_market_price: float | None = None
     regular_market_time: _Epoch | None = None
     regular_market_volume: float | None = None
@@ -112,6 +128,17 @@ class _Result(msgspec.Struct, frozen=True):
     meta: _Meta
     indicators: _Indicators
     timestamp: list[_Epoch] | None = None
+    events: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Split(msgspec.Struct, frozen=True):
+    date: _Epoch
+    numerator: Annotated[float, msgspec.Meta(gt=0)]
+    denominator: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Events(msgspec.Struct, frozen=True):
+    splits: dict[str, _Split] | None = None
 
 
 class _Chart(msgspec.Struct, frozen=True):
@@ -157,12 +184,21 @@ def request(query: Query, account: Account) -> Request:
         # the CDN answers the same URL with the same bytes for a minute and more
         newest = {"range": "1d", "interval": "1m", "_": str(int(query.now))}
         return Request(url, newest, {"Cache-Control": "no-cache"})
-    start, end = query.span.start, query.span.end
-    if query.capability is Capability.EOD:  # rows are stamped with the session's open, anywhere in its day
-        start, end = Interval.D1.floor(start) - _EARLIEST_OPEN, Interval.D1.floor(end - 1) + _DAY
+    window = _window(query)
     # `period2` acts inclusive; a second less is right either way
-    window = {"period1": str(start), "period2": str(end - 1), "interval": _SPELLED[query.capability]}
-    return Request(url, {**window, "includePrePost": "true"})
+    periods = {"period1": str(window.start), "period2": str(window.end - 1)}
+    spelled = {"interval": _SPELLED[query.capability], "includePrePost": "true", "events": "split"}
+    return Request(url, periods | spelled)
+
+
+def _window(query: Query) -> Span:
+    """What Yahoo is asked for: at least the question's span."""
+    start, end = query.span.start - _EARLIER, query.span.end
+    if query.capability is Capability.EOD:  # rows are stamped with the session's open, anywhere in its day
+        start, end = Interval.D1.floor(query.span.start) - _EARLIEST_OPEN, Interval.D1.floor(end - 1) + _DAY
+    if end > query.now - _NEWEST[query.capability]:
+        end = max(end, int(query.now) + _DAY)
+    return Span(start, end)
 
 
 def parse(query: Query, response: Response) -> Answer:
@@ -184,13 +220,33 @@ def parse(query: Query, response: Response) -> Answer:
         raise Malformed(f"asked for {query.symbol}, told another symbol", payload=response.body)
     if query.capability is Capability.QUOTES_L1:
         return _quote(query, result.meta, response)
-    return _bars(query, result, response)
+    return replace(_bars(query, result, response), splits=_splits(query, result))
+
+
+def _splits(query: Query, result: _Result) -> Splits | None:
+    """The splits in the window that was asked for; None where they cannot be read."""
+    try:
+        zone = ZoneInfo(result.meta.exchange_timezone_name or "")
+        events = msgspec.json.decode(result.events, type=_Events | None, strict=True)
+    except (ValueError, LookupError, OSError, msgspec.DecodeError):
+        return None
+    found = (events.splits if events else None) or {}
+    told = [
+        Split(_midnight(datetime.fromtimestamp(one.date, zone)), one.numerator / one.denominator)
+        for one in found.values()
+    ]
+    return Splits(_window(query), tuple(sorted(told)))
+
+
+def _midnight(local: datetime) -> int:
+    """00:00 UTC of a local date."""
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC).timestamp())
 
 
 def _spelled(symbol: str) -> str:
     """A symbol as Yahoo writes it: class shares with a dash (BRK-B), exchanges with a dot (OCDO.L)."""
-    stem, _, mark = symbol.rpartition(".")
-    return f"{stem}-{mark}" if stem and len(mark) == 1 and mark not in _EXCHANGE_MARKS else symbol
+    share = class_share(symbol)
+    return "-".join(share) if share else symbol
 
 
 def _read_page(response: Response) -> None:
@@ -234,7 +290,7 @@ def _quote(query: Query, meta: _Meta, response: Response) -> Quote:
     price, at = meta.regular_market_price, meta.regular_market_time
     if price is None or at is None:
         raise Malformed("a chart without a last price", payload=response.body)
-    return Quote(query.symbol, at, round(price, meta.price_hint + 2), volume=meta.regular_market_volume)
+    return Quote(query.symbol, at, _meant(price), volume=meta.regular_market_volume)
 
 
 def _bars(query: Query, result: _Result, response: Response) -> Bars:
@@ -258,22 +314,8 @@ def _bars(query: Query, result: _Result, response: Response) -> Bars:
     else:
         keep = told_whole & (ts % Interval.M1.seconds == 0)  # off the grid is the last trade, not a bar
     keep &= (ts >= query.span.start) & (ts < query.span.end)
-    numbers = [*_without_noise(table[:4], meta.price_hint), volume]
+    numbers = [*shortest(table[:4]), volume]
     return Bars(ts, *numbers).take(keep)
-
-
-def _without_noise(prices: Numbers, hint: int) -> Numbers:
-    """Prices told in single precision (256.1199951171875) as they were meant (256.12).
-
-    Yahoo's hint and two digits more are kept; of these the fewest that make the same single-precision number.
-    Two digits more would be noise again in prices above 2048, and differ from other providers' for nothing.
-    """
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, which is judged later
-        told, meant = prices.astype(np.float32), prices.round(hint + 2)
-        for digits in (hint + 1, hint):
-            shorter = prices.round(digits)
-            meant = np.where(shorter.astype(np.float32) == told, shorter, meant)
-    return meant
 
 
 def _days(ts: Times, whole: Mask, meta: _Meta, response: Response) -> tuple[Times, Mask]:
@@ -285,9 +327,7 @@ def _days(ts: Times, whole: Mask, meta: _Meta, response: Response) -> tuple[Time
         zone = ZoneInfo(meta.exchange_timezone_name or "")
     except (ValueError, LookupError, OSError):
         raise Malformed("no time zone of the exchange", payload=response.body) from None
-    local = (datetime.fromtimestamp(at, zone) for at in ts.tolist())
-    midnights = [one.replace(hour=0, minute=0, second=0, tzinfo=UTC).timestamp() for one in local]
-    days = np.array(midnights, np.int64)
+    days = np.array([_midnight(datetime.fromtimestamp(at, zone)) for at in ts.tolist()], np.int64)
     last = np.flatnonzero(whole)[-2:]
     if len(last) == 2 and days[last[0]] == days[last[1]] and ts[last[0]] < ts[last[1]]:
         whole = whole.copy()
@@ -334,7 +374,12 @@ def _flat_quote(asked: Mapping[str, Query], name: str, told: _Flat) -> Quote | N
     if name not in asked or not last:
         return None
     at, price = last[-1]
-    return Quote(asked[name].symbol, at, float(price or 0.0))
+    return Quote(asked[name].symbol, at, _meant(price or 0.0))
+
+
+def _meant(price: float) -> float:
+    """One price: last prices come in double precision, or in single as those of rows do."""
+    return float(shortest(np.array([price], np.float64))[0])
 
 
 BATCH = Batch("v7/finance/spark", MOST_SPARKS, _ALL, _request_sparks, _parse_sparks)

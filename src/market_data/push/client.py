@@ -9,6 +9,7 @@ from typing import Protocol
 from market_data.errors import BadQuestion, StoreUnavailable
 from market_data.events import LoopFailed, MessagesDropped, Tell
 from market_data.market.instrument import Instrument
+from market_data.market.spelling import spellings
 from market_data.push import frame, session
 from market_data.push.hub import Hub
 from market_data.push.outbox import Outbox
@@ -314,11 +315,12 @@ class Client:
                 self._hub.leave_all(interval, self)
                 for series in [one for one in self._series if one.interval == interval]:
                     self._series.discard(series)
-            series = Series(symbol.upper(), interval)
-            self._series.discard(series)
-            self._hub.leave(series, self)
-            self._desk.quotes.leave(symbol.upper(), self)
-            self._quoted.discard(symbol.upper())
+            for name in spellings(symbol.strip().upper()):
+                series = Series(name, interval)
+                self._series.discard(series)
+                self._hub.leave(series, self)
+                self._desk.quotes.leave(name, self)
+                self._quoted.discard(name)
         self._idle_since = self._desk.now()
         self._send([session.encode(Unsubscribed(symbols=list(symbols), interval=interval))])
 

@@ -267,7 +267,9 @@ class Hub:
         self._ring.add(message)
         series = publication.series
         if (state := self._states.get(series)) is not None:
-            state.put(publication.bar, publication.body)
+            if not state.put(publication.bar, publication.body):
+                del self._states[series]  # it is read again, at the level of this bar
+                self._idle.pop(series, None)
         elif (loading := self._loading.get(series)) is not None:
             loading.append(publication)
         return message

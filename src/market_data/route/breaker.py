@@ -9,6 +9,7 @@ HALF_OPEN ── enough good trials and score above promote ──► CLOSED
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from market_data.market.noted import holds
 from market_data.settings import Settings
 
 SAMPLES_BEFORE_DEMOTION = 3
@@ -58,7 +59,7 @@ class Breaker:
 
     def at(self, now: float, rules: Thresholds) -> "Breaker":
         """This breaker when the clock says `now`: the cooldown ends by itself."""
-        if self.state is State.OPEN and now - self.since >= rules.cooldown:
+        if self.state is State.OPEN and not holds(self.since, self.since + rules.cooldown, now):
             return Breaker(State.HALF_OPEN, now)
         return self
 

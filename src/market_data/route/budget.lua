@@ -5,15 +5,20 @@
 -- own: this is not the life that it knows, or it knows none and others may not have told theirs to this young one.
 -- A window is a sliding log of its calls, each at the latest moment at which it may have reached the provider:
 -- so no stretch of the window's length holds more than its calls on the provider's side of the wire either.
+-- One that is noted much later than any call is held was noted before the clock was set back: it counts from now.
+local LATEST = 600000
 local now = milliseconds(ARGV[1])
 local life, born = life_of(KEYS[1], ARGV[3], now)
-if life ~= ARGV[2] and (ARGV[2] ~= '' or now - born < tonumber(ARGV[4])) then return {-1} end
+if life ~= ARGV[2] and (ARGV[2] ~= '' or math.abs(now - born) < tonumber(ARGV[4])) then return {-1} end
 local first = 2 * #KEYS + 3 -- of the calls
 local wanted = (#ARGV - first + 1) / 2
 local room, wait = wanted, 0
 for i = 2, #KEYS do
   local key, calls, length = KEYS[i], tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - length)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. now + LATEST, '+inf')) do
+    redis.call('ZADD', key, now, member)
+  end
   local used = redis.call('ZCARD', key)
   room = math.min(room, math.max(calls - used, 0))
   if used >= calls then

@@ -69,17 +69,17 @@ class _Account:
 class Budget:
     """Spends calls so that no stretch of a limit's length holds more than its calls, whoever makes them.
 
-    The time is that of Redis, which all replicas share; `clock` (epoch seconds) stands in for it where a day
-    has to pass in a minute. While Redis is out, or has forgotten, each of the `others` keeps to a share that
-    is safe whatever they do; see Share. So does one that starts where Redis has just begun anew, unless
-    somebody vouches for it.
+    The time is that of Redis, which all replicas share; `clock` (seconds) stands in for it, and for our own,
+    where a day has to pass in a minute. While Redis is out, or has forgotten, each of the `others` keeps to a
+    share that is safe whatever they do; see Share. So does one that starts where Redis has just begun anew,
+    unless somebody vouches for it.
     """
 
     def __init__(
         self, redis: Redis, clock: Callable[[], float] | None = None, others: Others | None = None
     ) -> None:
         self._windows = Windows(redis, clock)
-        self._clock = clock or time.time  # ours is that of Redis, as far as the machines' clocks agree
+        self._clock = clock or time.monotonic  # nobody sets it; Redis is told how long ago a call was
         self._others = others
         self._accounts: dict[str, _Account] = {}
 
@@ -196,7 +196,8 @@ class Budget:
 
     async def _tell(self, account: _Account, calls: dict[str, float]) -> None:
         """Tell Redis of calls; those that it knows it has once."""
-        told = list(calls.items())
+        now = self._clock()
+        told = [(member, at - now) for member, at in calls.items()]
         for start in range(0, max(len(told), 1), TELL_BATCH):
             some = told[start : start + TELL_BATCH]
             account.life = await self._windows.tell(account.provider, account.limits, some)

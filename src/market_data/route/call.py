@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,22 +12,47 @@ from market_data.errors import Malformed, ProviderFault, StoreUnavailable, Timed
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
-from market_data.provider import Account, Answer, Query, Request, Response
+from market_data.market.split import joined
+from market_data.provider import Account, Answer, Page, Query, Request, Response, sent_at, served_at
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
+from market_data.route.vendor_time import VendorTime
 from market_data.transport import Transport, redact
 
 LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""
 FAIR_SECONDS = 1.0
 """A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
+MOST_PAGES = 20
+"""Pages of one answer; each is a call. Every span that is asked for fits into one page, were it full."""
 FUTURE_SECONDS = 60.0
-"""A quote may be so far ahead of our clock: clocks differ."""
+"""A quote may be so far ahead of the time: clocks differ."""
 
 _T = TypeVar("_T")
+_Told = TypeVar("_Told", bound=Answer | Page)
 
-Parts = dict[tuple[str, Span], tuple[float, Answer]]
-"""By provider and piece of a span: when it was asked for, and what came."""
+
+class Came(NamedTuple):
+    """What came of a question, when it was asked, and when it was answered by the provider's clock.
+
+    Both are epoch seconds, None where it did not say; of several pieces the earliest counts.
+    """
+
+    answer: Answer
+    asked_at: float
+    vendor_time: float | None
+
+
+class Piece(NamedTuple):
+    """The same of a piece of a question; its answer is a Page where more has to come."""
+
+    answer: Answer | Page
+    asked_at: float
+    vendor_time: float | None
+
+
+Parts = dict[tuple[str, Span], Piece]
+"""By provider and piece of a span: what came."""
 
 
 class NoRoom(Exception):
@@ -45,56 +71,93 @@ class Caller:
     """Makes the calls to the providers of a roster."""
 
     def __init__(
-        self, roster: Roster, transport: Transport, budget: Budget, *, tell: Tell, clock: Callable[[], float]
+        self,
+        roster: Roster,
+        transport: Transport,
+        budget: Budget,
+        *,
+        tell: Tell,
+        clock: Callable[[], float],
+        vendor_time: VendorTime | None = None,
     ) -> None:
         self._roster = roster
         self._transport = transport
         self._budget = budget
         self._tell = tell
         self._clock = clock
+        self.vendor_time = vendor_time or VendorTime(clock)
+        """What the answers tell of the time."""
 
     async def budget_left(self, name: str) -> list[int]:
         """The calls left of each of the account's limits at this moment, in their order."""
         return await self._budget.left(name, self._roster.accounts[name].limits)
 
-    async def ask(self, name: str, query: Query, deadline: float, parts: Parts) -> tuple[float, Answer]:
-        """When the answer, or the first part of it, was asked for, and the whole answer.
+    async def ask(self, name: str, query: Query, deadline: float, parts: Parts) -> Came:
+        """The whole answer, and when it, or the first part of it, was asked for and given.
 
         Pieces that came before one had to wait are kept in `parts`: asked for again, they would use up the
         very budget that is waited for. Raises NoRoom, OutOfTime, or the provider's fault.
         """
         if query.capability.interval is None:
-            return query.now, await self._one(name, query, deadline)
+            quote = await self._one(name, query, deadline)
+            if isinstance(quote.answer, Page):
+                raise Malformed("a quote in pages")
+            return Came(quote.answer, quote.asked_at, quote.vendor_time)
         pieces = self._roster.providers[name].facts.reach[query.capability].pieces(query.span)
         for span in pieces:
-            if (name, span) not in parts:
-                answer = await self._one(name, query.of(span), deadline)
-                parts[name, span] = (query.now, answer)
+            await self._all_pages(name, query.of(span), deadline, parts)
         came = [parts[name, span] for span in pieces]
-        return min(at for at, _ in came), _joined([part for _, part in came if isinstance(part, Bars)])
+        told = [one.vendor_time for one in came if one.vendor_time is not None]
+        return Came(
+            _joined([one.answer for one in came if isinstance(one.answer, Bars)]),
+            min(one.asked_at for one in came),
+            min(told, default=None),
+        )
+
+    async def _all_pages(self, name: str, query: Query, deadline: float, parts: Parts) -> None:
+        """Ask for what `parts` lacks of one piece."""
+        key = name, query.span
+        first = Piece(Page(Bars.none(), ""), query.now, None)
+        for _ in range(MOST_PAGES):
+            before = parts.get(key, first)
+            if not isinstance(before.answer, Page):
+                return
+            came = await self._one(name, replace(query, page=before.answer.token), deadline)
+            times = [one for one in (before.vendor_time, came.vendor_time) if one is not None]
+            added = _added(before.answer.bars, came.answer)
+            parts[key] = Piece(added, before.asked_at, min(times, default=None))
+        if isinstance(parts[key].answer, Page):
+            del parts[key]
+            raise Malformed(f"more than {MOST_PAGES} pages")
 
     async def quotes(self, name: str, queries: Sequence[Query], deadline: float) -> dict[str, Quote]:
         """The quotes that one call of a provider with a `batch` tells, by symbol; raises as `ask` does."""
         batch = self._roster.providers[name].batch
         assert batch is not None  # noqa: S101 - the caller has looked
         many = self._roster.probe(queries[0].capability, queries[0].asset_type)
-        return await self._call(
+        told, _ = await self._call(
             name,
             many,
             deadline,
             lambda account: batch.request(queries, account),
-            lambda response: _good(batch.parse(queries, response), many.now, response),
+            lambda response: _good(batch.parse(queries, response), self._latest(many), response),
         )
+        return told
 
-    async def _one(self, name: str, query: Query, deadline: float) -> Answer:
+    async def _one(self, name: str, query: Query, deadline: float) -> Piece:
         provider = self._roster.providers[name]
-        return await self._call(
+        answer, vendor_time = await self._call(
             name,
             query,
             deadline,
             lambda account: provider.request(query, account),
-            lambda response: _judged(provider.parse(query, response), query.now, response),
+            lambda response: _judged(provider.parse(query, response), self._latest(query), response),
         )
+        return Piece(answer, query.now, vendor_time)
+
+    def _latest(self, query: Query) -> float:
+        """The time that an answer may tell of: what was learned since the question may be later."""
+        return max(query.now, self.vendor_time.now())
 
     async def _call(
         self,
@@ -103,8 +166,11 @@ class Caller:
         deadline: float,
         ask: Callable[[Account], Request],
         read: Callable[[Response], _T],
-    ) -> _T:
-        """One call: spend, send, parse, and note how it went. A cancelled call is not noted."""
+    ) -> tuple[_T, float | None]:
+        """One call: spend, send, parse, and note how it went. A cancelled call is not noted.
+
+        Returns the answer, and when it was given by the provider's clock.
+        """
         lane, account = self._roster.providers[name].facts.lane, self._roster.accounts[name]
         try:
             request = ask(account)
@@ -114,9 +180,11 @@ class Caller:
         spent = await self._budget.spend(name, account.limits, self._time_left(deadline))
         if not isinstance(spent, Spent):
             raise NoRoom(spent)
-        started, given = perf_counter(), self._time_left(deadline)
+        started, given, sent = perf_counter(), self._time_left(deadline), self.vendor_time.steady()
         try:
-            answer = _parsed(read, await self._transport.send(request, lane, given))
+            response = await self._transport.send(request, lane, given)
+            self.vendor_time.note(name, served_at(response), sent)
+            answer = _parsed(read, response)
         except ProviderFault as fault:
             if isinstance(fault, TimedOut) and given < min(
                 FAIR_SECONDS, self._roster.settings.call_timeout_sec
@@ -127,7 +195,7 @@ class Caller:
             raise fault from None
         self._note(name, query, None, started)
         await self._settle(spent)
-        return answer
+        return answer, sent_at(response)
 
     async def _settle(self, spent: Spent) -> None:
         try:
@@ -170,7 +238,14 @@ def _parsed(read: Callable[[Response], _T], response: Response) -> _T:
         raise Malformed(f"it cannot be read: {type(error).__name__}", payload=response.body) from error
 
 
-def _judged(answer: Answer, now: float, response: Response) -> Answer:
+def _added(so_far: Bars, answer: Answer | Page) -> Answer | Page:
+    """The bars that came so far with those of the next page."""
+    if isinstance(answer, Page):
+        return Page(_joined([so_far, answer.bars]), answer.token)
+    return _joined([so_far, answer]) if isinstance(answer, Bars) else answer
+
+
+def _judged(answer: _Told, now: float, response: Response) -> _Told:
     if isinstance(answer, Quote) and (wrong := _wrong(answer, now)):
         raise Malformed(wrong, payload=response.body)
     return answer
@@ -193,4 +268,5 @@ def _wrong(quote: Quote, now: float) -> str:
 
 def _joined(parts: list[Bars]) -> Bars:
     columns = zip(*(part.columns() for part in parts), strict=True)
-    return Bars(*(np.concatenate(column) for column in columns)) if parts else Bars.none()
+    splits = joined(part.splits for part in parts)
+    return Bars(*(np.concatenate(column) for column in columns), splits=splits) if parts else Bars.none()

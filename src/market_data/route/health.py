@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
+from market_data.market.noted import CLOCKS_DIFFER
+
 SAMPLES = 20
 """The newest answers that count."""
 ERROR_SAMPLES = 8
@@ -83,18 +85,18 @@ class Health:
 
     def samples(self, now: float) -> int:
         """How many answers count at present, at most SAMPLES."""
-        self._forget_before(now - WINDOW_SECONDS)
+        self._forget(now)
         return len(self._answers)
 
     def error_rate(self, now: float) -> float:
         """Share of failures among the newest ERROR_SAMPLES; 0 without any."""
-        self._forget_before(now - WINDOW_SECONDS)
+        self._forget(now)
         newest = list(self._answers)[-ERROR_SAMPLES:]
         return sum(one.milliseconds is None for one in newest) / len(newest) if newest else 0.0
 
     def latency(self, percentile: float, now: float) -> float | None:
         """A percentile (nearest rank) of the good answers' latency in ms; None without one."""
-        self._forget_before(now - WINDOW_SECONDS)
+        self._forget(now)
         times = sorted(one.milliseconds for one in self._answers if one.milliseconds is not None)
         return times[max(ceil(len(times) * percentile / 100), 1) - 1] if times else None
 
@@ -116,7 +118,10 @@ class Health:
         self._answers.clear()
         self._complete.clear()
 
-    def _forget_before(self, moment: float) -> None:
+    def _forget(self, now: float) -> None:
+        """Drop what is too old, and what was noted by a clock that has been set back since."""
         for facts in (self._answers, self._complete):
-            while facts and facts[0].at < moment:
+            while facts and facts[0].at < now - WINDOW_SECONDS:
                 facts.popleft()
+            while facts and facts[-1].at > now + CLOCKS_DIFFER:
+                facts.pop()

@@ -79,7 +79,7 @@ async def _single(router: Router, name: str, query: Query, deadline: float) -> d
     if router.roster.standings[name].cordon(query, query.now) is not None:
         return {}  # it is known not to have the symbol
     try:
-        _, answer = await router.caller.ask(name, query, deadline, {})
+        answer = (await router.caller.ask(name, query, deadline, {})).answer
     except Unsupported:
         return {}
     return {query.symbol: answer} if isinstance(answer, Quote) else {}

@@ -32,6 +32,7 @@ class Answered:
     answer: Answer
     asked_at: float  # epoch seconds
     before: tuple[ProviderAnswer, ...]
+    vendor_time: float | None = None  # epoch seconds by its clock when it answered; None: it did not say
 
 
 class Router:
@@ -75,7 +76,7 @@ class Router:
         Raises NoProvider with every provider's reason, StoreUnavailable if the shared budgets cannot be
         reached.
         """
-        so_far = _SoFar(asked=set(without))
+        so_far, patience = _SoFar(asked=set(without)), deadline - self._clock()
         while True:
             asked_before = len(so_far.asked)
             so_far.waits.clear()
@@ -94,9 +95,11 @@ class Router:
             if len(so_far.asked) > asked_before:
                 continue  # all who were fit have failed: of those who were passed over the least bad is next
             again = self._wait(query, so_far)
-            if again >= deadline:
+            pause = max(again - self._clock(), SHORTEST_WAIT)
+            if again >= deadline or pause > patience:  # the clock may be set while it waits
                 raise NoProvider(str(query), list(so_far.told.values()))
-            await self._sleep(max(again - self._clock(), SHORTEST_WAIT))
+            patience -= pause
+            await self._sleep(pause)
             query = replace(query, now=self._clock())
 
     def _wait(self, query: Query, so_far: "_SoFar") -> float:
@@ -118,7 +121,7 @@ class Router:
         span = reach.told(query) or query.span
         try:
             with nullcontext() if free else self.trial(name, query.capability):
-                asked_at, answer = await self.caller.ask(name, query.of(span), deadline, so_far.parts)
+                came = await self.caller.ask(name, query.of(span), deadline, so_far.parts)
         except OnTrial:  # since the ranking was made
             so_far.waits.append(self._clock())
             so_far.told.setdefault(name, ProviderAnswer(name, "excluded", "its trial is under way"))
@@ -133,8 +136,8 @@ class Router:
                 so_far.asked.add(name)
         else:
             before = tuple(one for one in so_far.told.values() if one.provider != name)
-            answered = Answered(name, reach, span, answer, asked_at, before)
-            if not (isinstance(answer, Bars) and len(answer) == 0):
+            answered = Answered(name, reach, span, came.answer, came.asked_at, before, came.vendor_time)
+            if not (isinstance(came.answer, Bars) and len(came.answer) == 0):
                 return answered
             so_far.told[name] = ProviderAnswer(name, "empty", "it has no bars there")
             so_far.asked.add(name)

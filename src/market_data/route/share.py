@@ -15,7 +15,7 @@ class Share:
     its window and the others the rest, whatever they are: together no more than the limit. If from then on
     nobody has more in any window than it had at that moment, nor more than an equal part of the limit, then
     all together have no more than the limit; and when the window is over, an equal part is enough. Times are
-    epoch seconds.
+    seconds of one clock that nobody sets.
     """
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from market_data.errors import ProviderFault, Refused, Throttled, Unsupported
 from market_data.market.capability import Capability
+from market_data.market.noted import holds
 from market_data.market.span import moment
 from market_data.provider import Query
 from market_data.route.breaker import State, Thresholds
@@ -33,14 +34,19 @@ UNSUPPORTED_KEPT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Cordon:
-    """What a provider must not be asked until `until` (epoch seconds), and why.
+    """What a provider must not be asked from `since` until `until` (epoch seconds), and why.
 
     `yields` is when it may be asked all the same if nobody else is left; None: not before `until`.
     """
 
     reason: str
+    since: float
     until: float
     yields: float | None = None
+
+    def holds(self, now: float) -> bool:
+        """Whether it is in force."""
+        return holds(self.since, self.until, now)
 
 
 class Standing:
@@ -92,7 +98,7 @@ class Standing:
             self._refused.get(query.capability),
             self._unsupported.get((query.capability, query.symbol)),
         )
-        return next((one for one in found if one is not None and now < one.until), None)
+        return next((one for one in found if one is not None and one.holds(now)), None)
 
     def barred(self, query: Query, now: float) -> bool:
         """Whether it was refused, or does not have the series: more than a rest."""
@@ -132,29 +138,31 @@ class Standing:
 
     def _key_refused(self, now: float) -> bool:
         cordon = self._refused.get(None)
-        return cordon is not None and now < cordon.until
+        return cordon is not None and cordon.holds(now)
 
     def _refuse(self, what: Capability | None, fault: Refused, now: float) -> None:
         self._refused[what] = Cordon(
-            f"it refused ({fault.detail})", now + REFUSED_SECONDS, yields=now + LAST_RESORT_SECONDS
+            f"it refused ({fault.detail})", now, now + REFUSED_SECONDS, yields=now + LAST_RESORT_SECONDS
         )
 
     def _rested(self, now: float) -> None:
         """It answers again."""
-        if self._rest is not None and now >= self._rest.until:
+        if self._rest is not None and not self._rest.holds(now):
             self._rest, self._shortest = None, SHORTEST_REST
 
     def _throttled(self, fault: Throttled, now: float) -> None:
-        if self._rest is not None and now >= self._rest.until:  # not one of the same burst
+        if self._rest is not None and not self._rest.holds(now):  # not one of the same burst
             self._shortest = min(2 * self._shortest, REST_SECONDS)
         rest = REST_SECONDS if fault.retry_after is None else max(fault.retry_after, self._shortest)
-        if self._rest is None or now + rest > self._rest.until:  # a burst does not shorten a spent day's rest
-            self._rest = Cordon(f"it asked for a rest ({fault.detail})", now + rest)
+        held = self._rest is not None and self._rest.holds(now)
+        if self._rest is None or not held or now + rest > self._rest.until:
+            # a burst does not shorten a spent day's rest
+            self._rest = Cordon(f"it asked for a rest ({fault.detail})", now, now + rest)
 
     def _lacks(self, query: Query, fault: Unsupported, now: float) -> None:
         series = (query.capability, query.symbol)
         self._unsupported[series] = Cordon(
-            f"it does not have {query.symbol} ({fault.detail})", now + UNSUPPORTED_SECONDS
+            f"it does not have {query.symbol} ({fault.detail})", now, now + UNSUPPORTED_SECONDS
         )
         self._unsupported.move_to_end(series)
         if len(self._unsupported) > UNSUPPORTED_KEPT:

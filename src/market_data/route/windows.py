@@ -75,12 +75,12 @@ class Windows:
         *,
         born: int | str = "",
     ) -> str:
-        """The life of the windows once these calls (member, epoch seconds) are in them.
+        """The life of the windows once these calls (member, seconds from now: < 0 is ago) are in them.
 
         `born` (ms) is when it begins, if one has to; "" for now.
         """
         windows = [limit.seconds * 1000 for limit in limits]
-        pairs = [word for member, at in calls for word in (member, int(at * 1000))]
+        pairs = [word for member, after in calls for word in (member, int(after * 1000))]
         with reachable():
             life = await self._rejoin(
                 keys=_keys(provider, limits), args=[self._now(), uuid4().hex, born, *windows, *pairs]

@@ -12,6 +12,7 @@ from market_data.errors import BadQuestion
 from market_data.formats import MEDIA_TYPES, WRITERS, Format, Writer
 from market_data.market.known import KnownBars
 from market_data.serve.asked import Asked, Reading
+from market_data.serve.level import at_one_level
 from market_data.serve.parts import Parts
 from market_data.serve.question import DEFAULT_LIMIT
 from market_data.store import read
@@ -27,6 +28,7 @@ async def answered(
 ) -> Response[bytes] | Stream:
     """The bars of a question. Raises BadQuestion (406) where no format is wanted that there is."""
     kind = chosen(request, asked.form)
+    reading = await at_one_level(parts.database, reading, asked.adjustment)
     limit = asked.limit or (DEFAULT_LIMIT if kind is Format.JSON else "all")
     writer, headers = WRITERS[kind](reading.heading), {"Vary": "Accept"}
     if limit == "all":

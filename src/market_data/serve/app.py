@@ -8,12 +8,13 @@ from litestar.openapi.spec import License
 from litestar.types import ControllerRouterHandler
 
 from market_data import __version__
-from market_data.serve import bars, coverage, health, ops, price, stats, stream, universe
+from market_data.serve import bars, calendar, coverage, health, ops, price, stats, stream, universe
 from market_data.serve.asyncapi import asyncapi
 from market_data.serve.described import complete
 from market_data.serve.parts import Parts
 from market_data.serve.problem import HANDLERS
 from market_data.serve.reference import ReferencePlugin
+from market_data.serve.slashes import Slashes
 
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request."""
@@ -37,6 +38,7 @@ def build(parts: Parts) -> Litestar:
     others: list[ControllerRouterHandler] = [
         stats.router,
         coverage.router,
+        calendar.router,
         ops.router(parts),
         health.router,
         stream.router,
@@ -60,4 +62,5 @@ def build(parts: Parts) -> Litestar:
         ),
     )
     complete(app)
+    app.asgi_handler = Slashes(app.asgi_handler, [one.path_format for one in app.routes])
     return app

@@ -11,17 +11,37 @@ from litestar.params import SkipValidation
 from market_data.calendar import hours_of
 from market_data.errors import BadQuestion
 from market_data.formats import Format, Heading
+from market_data.market.anchor import Anchor, check_anchor
+from market_data.market.bar import Adjustment
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
 from market_data.serve.cursor import Cursor, read_cursor
-from market_data.serve.question import AsOf, End, Form, Limit, Next, Session, Start
+from market_data.serve.question import (
+    AnchorAt,
+    AsOf,
+    End,
+    Form,
+    Level,
+    Limit,
+    Next,
+    Quarantined,
+    Session,
+    Start,
+)
 from market_data.serve.window import check_limit, read_as_of, read_length, read_span
 from market_data.store.read import Question
 
 Kind = TypeVar("Kind", bound=StrEnum)
+
+
+class Include(StrEnum):
+    """Whether doubted bars are among those of an answer."""
+
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,9 @@ class Asked:
     hours: Hours | None = None
     cursor: str | None = None
     form: Format | None = None
+    anchor: Anchor = Anchor.SESSION
+    adjustment: Adjustment | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +67,7 @@ class Reading:
     question: Question
     window: Span
     sealed: tuple[str | None, ...]  # what a cursor continues
+    missing_days: int = 0  # of the window, those stored at other levels only
 
     @property
     def heading(self) -> Heading:
@@ -53,6 +77,8 @@ class Reading:
             str(self.question.length),
             moment(self.window.start),
             moment(self.window.end),
+            self.question.adjustment or Adjustment.RAW.value,
+            self.missing_days,
         )
 
     def page(self, limit: int) -> Question:
@@ -64,8 +90,7 @@ class Reading:
         if len(bars) <= limit:
             return None
         (bar,) = bars.take(slice(limit, limit + 1)).rows()
-        adjustment = "" if self.question.built else bar.adjustment
-        return Cursor(self.window, int(bar.ts.timestamp()), adjustment).written(self.sealed)
+        return Cursor(self.window, int(bar.ts.timestamp()), self.question.adjustment).written(self.sealed)
 
 
 def read_asked(
@@ -77,10 +102,16 @@ def read_asked(
     session: Session = None,
     cursor: Next = None,
     form: Form = None,
+    anchor: AnchorAt = None,
+    adjustment: Level = None,
+    quarantined: Quarantined = None,
 ) -> Asked:
     """The parameters that all calls for bars share."""
     hours, kind = _one_of(Hours, "session", session), _one_of(Format, "format", form)
-    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind)
+    counted = _one_of(Anchor, "anchor", anchor) or Anchor.SESSION
+    level = _one_of(Adjustment, "adjustment", adjustment)
+    include = _one_of(Include, "quarantined", quarantined) is Include.INCLUDE
+    return Asked(start, end, _limit(limit), as_of, hours, cursor, kind, counted, level, include)
 
 
 def _limit(text: str | None) -> int | Literal["all"] | None:
@@ -113,6 +144,21 @@ def check_session(length: Length, hours: Hours | None) -> None:
         )
 
 
+def _check_anchor(length: Length, anchor: Anchor) -> None:
+    try:
+        check_anchor(anchor, length)
+    except ValueError as error:
+        raise BadQuestion(f"anchor: {error}") from None
+
+
+def check_quarantined(question: Question) -> None:
+    """BadQuestion where quarantined bars are asked for among bars that are built: none is built from them."""
+    if question.quarantined and question.built:
+        raise BadQuestion(
+            "quarantined: no bar is built from quarantined ones: ask for interval 1m, or 1d without session"
+        )
+
+
 def reading(
     asked: Asked,
     instrument: Instrument,
@@ -124,19 +170,51 @@ def reading(
     """The question, by default from `default_start(end)`; BadQuestion says what would be right."""
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
-    sealed = (instrument.symbol, str(length), asked.hours, asked.start, asked.end, asked.as_of)
-    market = hours_of(instrument.exchange, instrument.asset_type)
+    _check_anchor(length, asked.anchor)
+    sealed: tuple[str | None, ...] = (
+        instrument.symbol,
+        str(length),
+        asked.hours,
+        asked.start,
+        asked.end,
+        asked.as_of,
+        asked.anchor,
+        asked.adjustment,
+    )
+    sealed += ("quarantined",) if asked.quarantined else ()
+    market = hours_of(instrument.exchange, instrument.asset_type, as_of)
     if asked.cursor is not None:
         at = read_cursor(asked.cursor, sealed)
         span = Span(at.at, at.window.end)
-        return Reading(
-            Question(instrument.symbol, length, span, market, asked.hours, as_of, adjustment=at.adjustment),
-            at.window,
-            sealed,
+        question = Question(
+            instrument.symbol,
+            length,
+            span,
+            market,
+            asked.hours,
+            as_of,
+            adjustment=at.adjustment,
+            anchor=asked.anchor,
+            quarantined=asked.quarantined,
         )
+        return Reading(question, at.window, sealed)
     window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
+    if asked.start is None and asked.anchor is Anchor.CLOCK:
+        # the session begins within this bar
+        window = Span(window.start // length.seconds * length.seconds, window.end)
     span = window
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    return Reading(Question(instrument.symbol, length, span, market, asked.hours, as_of), window, sealed)
+    question = Question(
+        instrument.symbol,
+        length,
+        span,
+        market,
+        asked.hours,
+        as_of,
+        anchor=asked.anchor,
+        quarantined=asked.quarantined,
+    )
+    check_quarantined(question)
+    return Reading(question, window, sealed)

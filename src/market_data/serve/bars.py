@@ -15,6 +15,7 @@ from market_data.errors import BadQuestion
 from market_data.market.bar import KnownBar
 from market_data.market.instrument import read_symbol
 from market_data.market.interval import Interval
+from market_data.market.spelling import held_as
 from market_data.serve.answered import FILES, AnyRequest, answered
 from market_data.serve.asked import Asking, read_asked, reading
 from market_data.serve.described import ALSO_ANSWERS
@@ -36,12 +37,18 @@ HISTORY_SECONDS = 366 * 86_400
 
 
 class BarsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars of a window, oldest first; `next` is the `cursor` of the next page, null on the last."""
+    """Bars of a window, oldest first, all at one price level.
+
+    `missing_days` counts the days of the window that are stored at other levels only. `next` is the `cursor`
+    of the next page, null on the last.
+    """
 
     symbol: str
     interval: str
     start: datetime
     end: datetime
+    adjustment: str
+    missing_days: int
     bars: Sequence[KnownBar]
     next: str | None
 
@@ -54,6 +61,7 @@ class BatchQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ]
     interval: Literal["1m", "1d"] = "1m"
     bars: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_BATCH_BARS)] = 1
+    quarantined: Literal["exclude", "include"] = "exclude"
 
 
 class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +132,15 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     errors: dict[str, str] = {}
     symbols = _readable(data.symbols, errors)
     known = {one.symbol for one in await universe.load(parts.database, only_active=False)}
-    found = await bars_table.last_of_many(parts.database, sorted(symbols & known), interval, data.bars)
+    held = held_as(known)
+    symbols = {held.get(one, one) for one in symbols}
+    found = await bars_table.last_of_many(
+        parts.database,
+        sorted(symbols & known),
+        interval,
+        data.bars,
+        quarantined=data.quarantined == "include",
+    )
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
     return BatchAnswer(interval=interval, bars=found, errors=errors)

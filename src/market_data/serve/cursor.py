@@ -24,7 +24,7 @@ class Cursor:
 
     window: Span
     at: int  # epoch seconds at which the row's bar opens
-    adjustment: str  # of that row; empty where a bar has only one
+    adjustment: str  # of days, the level of all pages
 
     def written(self, question: Sequence[str | None]) -> str:
         """As callers are given it; opaque to them."""
@@ -45,7 +45,7 @@ def read_cursor(text: str, question: Sequence[str | None]) -> Cursor:
         pass  # told below
     raise BadQuestion(
         "cursor: it was not given for this question: repeat the `next` of the page before as it is, with the "
-        "same symbol, interval, session, start, end and as_of"
+        "same symbol, interval, session, anchor, start, end and as_of"
     )
 
 

@@ -36,6 +36,7 @@ class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
     redis: Part
     providers: Part
     collector: Part
+    clock: Part
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -53,18 +54,20 @@ async def health(parts: Given) -> Response[HealthAnswer]:
     """200 where the service can do its job, 503 where it cannot; with the state of each part.
 
     It is "degraded" while no provider is in good health: what is stored can still be read; and while Redis is
-    out: then each replica collects its share within its share of the budgets, and nothing is streamed.
+    out: then each replica collects its share within its share of the budgets, and nothing is streamed; and
+    while the machine's clock is wrong by those of the providers.
     """
     database, redis = await asyncio.gather(_database(parts), _redis(parts))
-    collector, providers = _collector(parts), _providers(parts)
+    collector, providers, clock = _collector(parts), _providers(parts), _clock(parts)
     works = database.ok and collector.ok
     answer = HealthAnswer(
-        status="down" if not works else "ok" if providers.ok and redis.ok else "degraded",
+        status="down" if not works else "ok" if providers.ok and redis.ok and clock.ok else "degraded",
         uptime_seconds=round(parts.clock() - parts.started_at, 1),
         database=database,
         redis=redis,
         providers=providers,
         collector=collector,
+        clock=clock,
     )
     return Response(answer, status_code=200 if works else 503)
 
@@ -135,3 +138,10 @@ def _collector(parts: Parts) -> Part:
 def _providers(parts: Parts) -> Part:
     states = {name: parts.router.roster.state(name) for name in parts.router.roster.providers}
     return Part(ok="CLOSED" in states.values(), detail=dict(states))
+
+
+def _clock(parts: Parts) -> Part:
+    """The machine's clock beside those of the providers."""
+    offset = parts.router.caller.vendor_time.offset()
+    seconds = round(offset.seconds, 1) if offset.known else None
+    return Part(ok=not offset.wrong, detail={"ahead_seconds": seconds, "says": str(offset)})

@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 
 from market_data.errors import BadConfig
 from market_data.reload import Reloaded
-from market_data.serve import backfills, dead, universe
+from market_data.serve import backfills, calendar, dead, quality, universe
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 
@@ -52,6 +52,7 @@ async def validate(parts: Given, data: JSONBody[dict[str, str] | None] = None) -
 def router(parts: Parts) -> Router:
     """The routes, closed to strangers."""
     handlers = [reload, validate, *backfills.HANDLERS, *universe.CHANGES, dead.dead_jobs, dead.discard_job]
+    handlers += [*calendar.CHANGES, *quality.HANDLERS]
     return Router("/ops", route_handlers=handlers, guards=[_guard(parts)], tags=["ops"])
 
 

@@ -16,6 +16,7 @@ from market_data.collect.quote import Quoter
 from market_data.errors import BadQuestion
 from market_data.events import Tell
 from market_data.loops import Loops
+from market_data.market.foreign import exchange_of
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.push.client import Desk
 from market_data.push.hub import Hub
@@ -62,12 +63,13 @@ class Parts:
             name = read_symbol(symbol)
         except ValueError as error:
             raise BadQuestion(str(error), status=404) from None
-        found = await universe.find(self.database, name)
+        found = await universe.named(self.database, name)
         if found is None:
             if now := await universe.renamed(self.database, name):
                 raise BadQuestion(f"{name} is {now[0]} since {now[1]:%Y-%m-%d}: ask for that", status=404)
+            home = f" --exchange {exchange}" if (exchange := exchange_of(name)) else ""
             raise BadQuestion(
-                f"{name} is not in the universe: `market-data universe add {name}` adds it", status=404
+                f"{name} is not in the universe: `market-data universe add {name}{home}` adds it", status=404
             )
         return found
 

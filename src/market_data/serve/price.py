@@ -11,6 +11,7 @@ from market_data.calendar import hours_of
 from market_data.errors import NoProvider, StoreUnavailable
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
+from market_data.market.noted import CLOCKS_DIFFER, holds
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 from market_data.serve.question import Symbol
@@ -79,9 +80,9 @@ def _answered(parts: Parts, symbol: str, asking: "asyncio.Task[KnownQuote]") -> 
 def _fresh(parts: Parts, instrument: Instrument, quote: KnownQuote) -> bool:
     """Whether a quote is news: learned just now, or since the market closed."""
     learned, now = quote.as_of.timestamp(), parts.clock()
-    if now - learned <= FRESH_SECONDS:
+    if holds(learned, learned + FRESH_SECONDS, now):
         return True
-    grid = hours_of(instrument.exchange, instrument.asset_type).extended
+    grid = hours_of(instrument.exchange, instrument.asset_type).kept
     session = grid.session_before(now)
     return session is not None and not grid.is_open(now) and learned >= session.end
 
@@ -93,7 +94,7 @@ def _of_quote(quote: KnownQuote, now: float, *, stale: bool) -> Price:
         ts=quote.ts,
         provider=quote.provider,
         as_of=quote.as_of,
-        age_seconds=_age(quote.as_of, now),
+        age_seconds=_age(quote.as_of, quote.ts, now),
         source="quote",
         stale=stale,
         bid=quote.bid,
@@ -115,11 +116,14 @@ async def _newest(parts: Parts, symbol: str, quote: KnownQuote | None) -> Price 
         ts=bar.ts,
         provider=bar.provider,
         as_of=bar.as_of,
-        age_seconds=_age(bar.as_of, now),
+        age_seconds=_age(bar.as_of, bar.ts, now),
         source="1m",
         stale=True,
     )
 
 
-def _age(as_of: datetime, now: float) -> float:
-    return round(max(0.0, now - as_of.timestamp()), 3)
+def _age(as_of: datetime, ts: datetime, now: float) -> float:
+    """Seconds since it was learned; since it traded, where that was noted by a clock that was ahead."""
+    learned = as_of.timestamp()
+    since = learned if learned <= now + CLOCKS_DIFFER else ts.timestamp()
+    return round(max(0.0, now - since), 3)

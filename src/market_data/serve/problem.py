@@ -46,6 +46,7 @@ _WHY = {
     403: "/ops is closed to callers from elsewhere without the token.",
     404: "There is no such thing; the detail says how to add it.",
     406: "It cannot be answered in any format that Accept names; the detail says which there are.",
+    409: "There is one already; the detail says which and what to do.",
     413: "The body is too large.",
     422: "A parameter cannot be used; the detail says why and what would be right.",
     503: "A store cannot be reached, or no provider could answer; ask again after Retry-After seconds.",

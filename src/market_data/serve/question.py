@@ -6,6 +6,8 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from market_data.formats import Format
+from market_data.market.anchor import Anchor
+from market_data.market.bar import Adjustment
 from market_data.market.session import Hours
 from market_data.serve.cursor import LONGEST_CURSOR
 from market_data.serve.window import LARGEST_LIMIT
@@ -73,6 +75,15 @@ Session = Annotated[
         "and days as providers tell them; with it, days are built from minutes.",
     ),
 ]
+AnchorAt = Annotated[
+    str | None,
+    QueryParameter(
+        name="anchor",
+        schema_extra={"enum": [one.value for one in Anchor]},
+        description="What the opens of built bars are counted from: the open of each session (the default) "
+        "or the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
+    ),
+]
 Next = Annotated[
     str | None,
     QueryParameter(
@@ -87,6 +98,23 @@ Form = Annotated[
         name="format",
         description="Format of the answer; without it, what Accept asks for.",
         schema_extra={"enum": [one.value for one in Format]},
+    ),
+]
+Level = Annotated[
+    str | None,
+    QueryParameter(
+        name="adjustment",
+        description="The price level of all bars. Without it, of days the one that holds the most, `split` "
+        "before others; minutes, and what is built of them, are raw.",
+        schema_extra={"enum": [one.value for one in Adjustment]},
+    ),
+]
+Quarantined = Annotated[
+    str | None,
+    QueryParameter(
+        schema_extra={"enum": ["exclude", "include"]},
+        description="`include`: with the bars that are doubted, where no other is stored; their status is "
+        "`quarantined`. Only bars of 1m and 1d as stored: none is built from them. Without it, `exclude`.",
     ),
 ]
 AsOf = Annotated[

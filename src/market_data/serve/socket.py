@@ -180,7 +180,7 @@ class Socket(asyncio.Protocol):
         parts = urlsplit(request.path)
         first, _, name = parts.path.lstrip("/").partition("/")
         origin = request.headers.get("Origin")
-        if first != "ws" or "/" in name:
+        if first != "ws" or name.count("/") > 1:  # BTC/USD is a symbol
             response = self._protocol.reject(404, "There are WebSockets at /ws and /ws/{symbol}.\n")
         elif origin is not None and not self._welcome(origin, request.headers.get("Host", "")):
             response = self._protocol.reject(403, f"WS_ORIGINS does not name {origin}.\n")

@@ -72,10 +72,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change did; `version` is null where nothing differed."""
+    """What a change did; `version` is null where nothing differed, `notes` name what is spelled otherwise."""
 
     version: Version | None
     difference: Difference
+    notes: tuple[str, ...] = ()
 
 
 @get("/", summary="The universe", responses=can_fail(404, 422, 503), opt={ALSO_ANSWERS: FILES})
@@ -167,7 +168,7 @@ async def bring_in(
         tag=tag and read_tag(tag),
         only_these=only_these,
     )
-    return Told(version=outcome.version, difference=outcome.difference)
+    return Told(version=outcome.version, difference=outcome.difference, notes=outcome.notes)
 
 
 @post("/universe/rollback/{tag:str}", summary="Roll back", status_code=200, responses=can_fail(403, 404, 503))

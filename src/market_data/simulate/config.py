@@ -1,12 +1,13 @@
 """What a simulator plays and how: frozen before it starts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from market_data.errors import BadConfig
+from market_data.market.bar import Split
 from market_data.simulate.fault import Switched
 from market_data.simulate.protocol import Plan
 from market_data.simulate.tapes.generated import DAYS_KEPT, SESSIONS_KEPT
@@ -25,6 +26,7 @@ class SimulatorConfig:
     symbols: str = USUAL_SYMBOLS  # regular expression of the generated symbols; empty: none
     plans: Mapping[str, Plan] = field(default_factory=dict)  # by provider; free where it is not named
     faults: tuple[Switched, ...] = ()
+    splits: Mapping[str, Sequence[Split]] = field(default_factory=dict)  # by symbol; see Listing
     timezone: str = "America/New_York"  # of naive times in recorded files
     sessions_kept: int = SESSIONS_KEPT  # of generated minutes, in memory
     days_kept: int = DAYS_KEPT  # of generated daily bars, in memory

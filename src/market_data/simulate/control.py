@@ -10,6 +10,7 @@ from aiohttp import web
 from market_data.errors import BadQuestion
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
+from market_data.simulate.adjust import read_split
 from market_data.simulate.fault import EVERY, Switched, read_fault, read_provider, read_switched
 from market_data.simulate.meter import Calls
 from market_data.simulate.protocol import Plan
@@ -49,6 +50,13 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
         simulator.plans[provider] = read_plan(told.get("plan"))
         return web.json_response({"plans": simulator.plans})
 
+    async def split(request: web.Request) -> web.Response:
+        symbol, one = read_split(await _read_object(request))
+        if simulator.tape.listing(symbol) is None:
+            raise BadQuestion(f"{symbol[:40]} is neither recorded nor generated here", status=404)
+        simulator.splits[symbol] = (*simulator.splits.get(symbol, ()), one)
+        return web.json_response({"symbol": symbol, "splits": len(simulator.splits[symbol])}, status=201)
+
     async def bars(request: web.Request) -> web.Response:
         return web.json_response(_truth(simulator, request))
 
@@ -57,6 +65,7 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
         web.post("/sim/faults", switch_on),
         web.delete("/sim/faults", switch_off),
         web.post("/sim/plans", plan),
+        web.post("/sim/splits", split),
         web.get("/sim/bars/{symbol}", bars),
     ]
 

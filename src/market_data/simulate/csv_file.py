@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from market_data.errors import BadConfig
-from market_data.market.bar import Bars, Row
+from market_data.market.bar import Bars, Row, Split
 from market_data.market.interval import Interval
 
 LARGEST_FILE = 256 * 1024 * 1024
@@ -19,6 +19,7 @@ LARGEST_FILE = 256 * 1024 * 1024
 
 _TIME_NAMES = ("datetime", "timestamp", "ts", "date", "time")
 _NUMBER_NAMES = ("open", "high", "low", "close", "volume")
+_SPLITS_NAME = "stock splits"
 _EPOCH = re.compile(r"\d{9,10}(\.\d+)?")
 _EPOCH_MILLISECONDS = re.compile(r"\d{12,13}")
 
@@ -29,13 +30,15 @@ class CsvBars:
 
     bars: Bars
     daily: bool
+    splits: tuple[Split, ...] = ()
 
 
 def read_csv(path: Path, zone: ZoneInfo) -> CsvBars:
     """The bars of a file.
 
     The header names the columns in any order and case: Date, Datetime, Timestamp or ts; Open, High, Low,
-    Close; Volume, which may be missing or empty (0); others are passed over. Times are ISO 8601,
+    Close; Volume, which may be missing or empty (0); Stock Splits, the ratio of a split in the first row that
+    trades after it, else 0 or empty; others are passed over. Prices are as traded. Times are ISO 8601,
     `11/5/2019 9:30` or epoch seconds; those without an offset are times of `zone`. Raises BadConfig naming
     file, line and reason.
     """
@@ -51,7 +54,10 @@ def read_csv(path: Path, zone: ZoneInfo) -> CsvBars:
     table.sort(key=lambda one: one.at)
     _refuse_twins(path, table)
     daily = all(one.at.time() == datetime.min.time() for one in table) and not any(one.exact for one in table)
-    return CsvBars(Bars.of(_rows(path, table, daily)), daily)
+    splits = {_date(one, zone): one.split for one in table if one.split not in {0.0, 1.0}}
+    return CsvBars(
+        Bars.of(_rows(path, table, daily)), daily, tuple(Split(day, ratio) for day, ratio in splits.items())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class _Told:
     at: datetime
     exact: bool  # told as an instant, which no date is
     numbers: tuple[float, float, float, float, float]
+    split: float = 0.0
 
 
 def _table(path: Path, rows: Iterator[list[str]], zone: ZoneInfo) -> Iterator[_Told]:
@@ -80,13 +87,23 @@ def _read_row(line: int, cells: list[str], when: int, where: list[int], zone: Zo
     at, exact = _read_time(cells[when].strip(), zone)
     start, high, low, end, volume = (
         _read_number(name, "" if place < 0 else cells[place])
-        for name, place in zip(_NUMBER_NAMES, where, strict=True)
+        for name, place in zip(_NUMBER_NAMES, where, strict=False)
     )
-    return _Told(line, at, exact, (start, high, low, end, volume))
+    ratio = cells[where[-1]].strip() if 0 <= where[-1] < len(cells) else ""
+    split = _read_number("split", ratio) if ratio else 0.0
+    if split < 0:
+        raise ValueError(f"split {ratio[:40]!r} is not a ratio: write 10 for a 10:1 split")
+    return _Told(line, at, exact, (start, high, low, end, volume), split)
+
+
+def _date(one: _Told, zone: ZoneInfo) -> int:
+    """00:00 UTC of the date of a row."""
+    local = one.at.astimezone(zone) if one.exact else one.at
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC).timestamp())
 
 
 def _columns(path: Path, header: list[str]) -> list[int]:
-    """Where the time and the five numbers stand; -1 for a volume that is not there."""
+    """Where the time, the five numbers and the split stand; -1 for a volume or a split that is not there."""
     when = next((name for name in _TIME_NAMES if name in header), None)
     missing = [name.capitalize() for name in _NUMBER_NAMES[:4] if name not in header]
     if when is None:
@@ -95,7 +112,8 @@ def _columns(path: Path, header: list[str]) -> list[int]:
         raise BadConfig(
             [f"{path}, line 1: the header {','.join(header)[:80]!r} names no column {', '.join(missing)}"]
         )
-    return [header.index(when), *(header.index(name) if name in header else -1 for name in _NUMBER_NAMES)]
+    names = (*_NUMBER_NAMES, _SPLITS_NAME)
+    return [header.index(when), *(header.index(name) if name in header else -1 for name in names)]
 
 
 def _read_time(text: str, zone: ZoneInfo) -> tuple[datetime, bool]:

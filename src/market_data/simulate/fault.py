@@ -87,7 +87,7 @@ FAULTS: Mapping[Fault, Line] = {
     Fault.REVISED_BARS: Line("tells another close and volume than before it was switched on", "% up", 1, 50),
     Fault.NAN: Line("tells closes as NaN", _SHARE, 100, 100),
     Fault.NEGATIVE: Line("tells prices below zero", _SHARE, 100, 100),
-    Fault.FIRST_VOLUME_ZERO: Line("tells volume 0 for the first bar of each regular session, as Yahoo does"),
+    Fault.FIRST_VOLUME_ZERO: Line("sends volume 0 in the first row of each answer of minutes, as Yahoo does"),
     Fault.DUPLICATE_ROWS: Line("tells rows twice, alike", _SHARE, 100, 100),
     Fault.CONFLICTING_ROWS: Line("tells rows twice, with different closes", _SHARE, 100, 100),
     Fault.OUT_OF_ORDER: Line("tells every second row first"),

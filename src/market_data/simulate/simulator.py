@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from market_data.errors import BadConfig
+from market_data.market.bar import Split
 from market_data.market.instrument import AssetType
 from market_data.simulate.clock import Clock
 from market_data.simulate.config import SimulatorConfig
@@ -16,7 +17,7 @@ from market_data.simulate.protocol import Allowance, Ask, Plan, Reply, WireProto
 from market_data.simulate.protocols import discover, mutes
 from market_data.simulate.spoil import SpoiledTape
 from market_data.simulate.switchboard import Switchboard
-from market_data.simulate.tape import Rack, Tape, trading_hours
+from market_data.simulate.tape import Rack, Tape, canonical, trading_hours
 from market_data.simulate.tapes.generated import GeneratedTape
 from market_data.simulate.tapes.recorded import RecordedTape
 
@@ -43,6 +44,8 @@ class Simulator:
     meters: Mapping[str, Meter]
     calls: Mapping[str, Calls]
     stopping: asyncio.Event
+    splits: dict[str, tuple[Split, ...]]
+    """By symbol, beside those that its tape knows."""
     tapes: dict[str, Tape] = field(default_factory=dict)
     """By provider, a tape that is played before `tape`: what this provider alone has, or has otherwise."""
 
@@ -56,6 +59,7 @@ class Simulator:
             raise BadConfig([f"unknown provider {strange[0]!r}: use one of {', '.join(protocols)}"])
         for asset_type in AssetType:
             trading_hours(asset_type)  # loads the calendars now rather than in the first request
+        splits = {canonical(symbol): tuple(of) for symbol, of in config.splits.items()}
         return cls(
             config=config,
             clock=clock,
@@ -64,20 +68,22 @@ class Simulator:
                 (
                     RecordedTape(shared, config.zone),
                     GeneratedTape(config.seed, config.symbols, config.sessions_kept, config.days_kept),
-                )
+                ),
+                splits,
             ),
             switchboard=Switchboard(config.seed, mutes(protocols), config.faults),
             plans={name: config.plans.get(name, Plan.FREE) for name in protocols},
             meters={name: Meter() for name in protocols},
             calls={name: Calls() for name in protocols},
             stopping=asyncio.Event(),
+            splits=splits,
             tapes={name: RecordedTape(files, config.zone) for name, files in own.items()},
         )
 
     def tape_of(self, provider: str) -> Tape:
         """What a provider plays from."""
         own = self.tapes.get(provider)
-        return self.tape if own is None else Rack((own, self.tape))
+        return self.tape if own is None else Rack((Rack((own,), self.splits), self.tape))
 
     async def answer(self, provider: str, ask: Ask) -> Answer:
         """Count a request, strike it with the faults that are on, and render it beside the event loop."""

@@ -34,12 +34,9 @@ class SpoiledTape:
     def bars(self, symbol: str, interval: Interval, span: Span, now: float) -> Bars:
         """What the tape has, with each fault done to it in turn."""
         bars = self.tape.bars(symbol, interval, span, now)
-        listing = self.tape.listing(symbol)
-        if listing is None:
-            return bars
         for fault, spoil in _SPOILS.items():
             if fault in self.faults and len(bars):
-                bars = spoil(bars, _Case(self.faults[fault].amount or 0.0, interval, now, listing))
+                bars = spoil(bars, _Case(self.faults[fault].amount or 0.0, interval, now))
         return bars
 
 
@@ -53,7 +50,6 @@ class _Case:
     amount: float
     interval: Interval
     now: float
-    listing: Listing
 
 
 def _hit(bars: Bars, percent: float) -> Mask:
@@ -98,9 +94,9 @@ def _negative(bars: Bars, case: _Case) -> Bars:
 
 
 def _first_volume_zero(bars: Bars, case: _Case) -> Bars:
-    return replace(
-        bars, volume=np.where(np.isin(bars.ts, case.listing.hours.regular.opens), 0.0, bars.volume)
-    )
+    if case.interval is Interval.D1:
+        return bars
+    return replace(bars, volume=np.where(np.arange(len(bars)) == 0, 0.0, bars.volume))
 
 
 def _twice(bars: Bars, case: _Case) -> Bars:

@@ -1,12 +1,12 @@
 """The contract of a tape: where the simulator's bars come from. `tapes/` holds the choices."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from market_data.calendar import hours_of
-from market_data.market.bar import Bars
+from market_data.calendar import scheduled_hours
+from market_data.market.bar import Bars, Split
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
@@ -27,6 +27,7 @@ class Listing:
     hours: MarketHours
     first: int  # epoch seconds from which it has bars
     last: int | None = None  # and until which; None: it goes on for ever
+    splits: tuple[Split, ...] = ()  # its bars are as they were traded, on either side
 
     @property
     def one_session(self) -> bool:
@@ -53,10 +54,13 @@ class Rack:
     """Several tapes as one: a symbol is played from the first tape that lists it."""
 
     tapes: Sequence[Tape]
+    splits: Mapping[str, Sequence[Split]] = field(default_factory=dict)  # beside those that the tapes know
 
     def listing(self, symbol: str) -> Listing | None:
         """What the first tape that lists `symbol` knows of it."""
-        return next((found for tape in self.tapes if (found := tape.listing(symbol))), None)
+        found = next((found for tape in self.tapes if (found := tape.listing(symbol))), None)
+        more = self.splits.get(symbol)
+        return replace(found, splits=(*found.splits, *more)) if found and more else found
 
     def bars(self, symbol: str, interval: Interval, span: Span, now: float) -> Bars:
         """The bars of the first tape that lists `symbol`."""
@@ -84,5 +88,6 @@ def asset_type_of(symbol: str) -> AssetType:
 
 def trading_hours(asset_type: AssetType) -> MarketHours:
     """When instruments of a kind trade here: as XNYS, an index in regular hours only, crypto always."""
-    hours = hours_of("XNYS", asset_type)
-    return MarketHours(hours.regular, hours.regular) if asset_type is AssetType.INDEX else hours
+    hours = scheduled_hours("XNYS", asset_type)
+    only_regular = MarketHours(hours.regular, hours.regular, hours.regular)
+    return only_regular if asset_type is AssetType.INDEX else hours

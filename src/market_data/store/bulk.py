@@ -27,6 +27,8 @@ which takes as long as it takes to insert so many over what is known."""
 ARRAY_HEADER = 20
 """Bytes of a binary array before its elements: dimensions, has nulls, type, length, lower bound."""
 
+_ORIGIN = ("provider", "as_of", "status", "revision", "adjustment", "volume_scope", "factor")
+
 Counts = NDArray[np.int32]
 
 
@@ -73,6 +75,7 @@ async def write(connection: Connection, told: Told) -> Change:
             told.provider if told.mark else None,
             *told.moves,
             *late,
+            as_of,
         )
     order = np.flatnonzero(changed)[np.argsort(told.bars.ts[changed], kind="stable")]
     names = [STATUSES[one] for one in status[order].tolist()]
@@ -85,7 +88,7 @@ async def _lock(connection: Connection, told: Told) -> _Known:
     source = None if told.restates else told.provider
     while True:  # at most three times: it has no head yet, it was locked by another, it is ours
         row = await connection.fetchrow(
-            Table.of(told.interval).sql("bars_known"),
+            Table.of(told.interval).writing("bars_known", asked="$14", source="$15", now="$7"),
             told.symbol,
             told.interval.value,
             moment(first),
@@ -96,6 +99,8 @@ async def _lock(connection: Connection, told: Told) -> _Known:
             told.provider if told.mark else None,
             *told.moves,
             *touched.spans(told.late()),
+            told.asked,
+            told.provider,
         )
         if row is None:
             await heads.add(connection, told.symbol, told.interval.value)
@@ -124,7 +129,7 @@ def _array(data: bytes | None, kind: str) -> NDArray[np.generic]:
 def _judge(told: Told, known: _Known) -> tuple[Counts, Counts, Mask]:
     """Of each told bar its status from STATUSES, or -1 where it says nothing new, its revision, and whether
     it replaces a known one. A partial bar gives way to anything newer, a final one only to other values from
-    its own provider (a correction): what a second provider thinks of it is an opinion."""
+    its own provider (a correction) that were asked for later: see `standing`."""
     size = len(told.bars)
     status, revision = np.where(told.partial, 0, 1).astype(np.int32), np.zeros(size, np.int32)
     replaces = np.zeros(size, np.bool_)
@@ -168,14 +173,14 @@ async def _copy(
         rows.packed(
             (told.symbol, told.interval.value),
             told.bars.take(which),
-            (told.provider, as_of, STATUSES[one], number, *scope),
+            (told.provider, as_of, STATUSES[one], number, *scope, told.factor),
         )
         for one, number, which in _alike(status, revision)
     ]
     await connection.copy_to_table(
         Table.of(told.interval).value[0],
         source=rows.stream(*pieces),  # type: ignore[arg-type]  # the driver takes any buffer
-        columns=[*rows.COLUMNS, "provider", "as_of", "status", "revision", "adjustment", "volume_scope"],
+        columns=[*rows.COLUMNS, *_ORIGIN],
         format="binary",
     )
 

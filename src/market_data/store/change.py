@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from market_data.market.bar import Adjustment, Bars, BarStatus, KnownBar, Mask, Times, VolumeScope
 from market_data.market.interval import Interval
 from market_data.market.quality import Rejected
+from market_data.market.quarantined import NO_CHANGE, QuarantineChange
 from market_data.market.span import moment
 from market_data.store import touched
 from market_data.store.cursor import Mark
@@ -29,8 +30,11 @@ class Told:
     bars: Bars
     partial: Mask
     rejected: tuple[Rejected, ...] = ()
+    quarantine: QuarantineChange = NO_CHANGE  # what it changes there
     mark: Mark | None = None  # where it moves the cursor
     restates: bool = False  # its values replace those of others too: the provider tells its history anew
+    asked_at: float | None = None  # when they were asked for; None: nothing known is newer
+    factor: float | None = None  # what the provider's prices were multiplied by; None: they are as sent
 
     def take(self, which: Mask) -> "Told":
         """The same, of the bars that a mask chooses; it moves no cursor."""
@@ -43,6 +47,11 @@ class Told:
             return None, None, None
         last_bar = None if self.mark.last_bar is None else moment(self.mark.last_bar)
         return moment(self.mark.through), last_bar, moment(self.mark.asked_at)
+
+    @property
+    def asked(self) -> datetime | None:
+        """When they were asked for; a final bar that was learned later is not corrected by them."""
+        return None if self.asked_at is None else moment(self.asked_at)
 
     def late(self, which: Mask | NDArray[np.intp] | slice = slice(None)) -> Times:
         """When those of the bars open that no scheduled refresh may see: longer ones are built of them."""

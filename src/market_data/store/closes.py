@@ -1,11 +1,12 @@
 """The closes of a series: what tells whether a bar is strange, or history re-based."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
 
-from market_data.market.bar import Adjustment, Numbers, Times
+from market_data.market.bar import Adjustment, Bars, Numbers, Times
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.store.bars import Table
@@ -32,19 +33,57 @@ async def load(
     return Closes(ts, close, rows[0]["first"] if rows else None)
 
 
+async def raw_bars(database: Database, symbol: str, interval: Interval, span: Span) -> Bars:
+    """The final bars of a series at the raw level that open in `span`, in order."""
+    query, bounds = Table.of(interval).sql("bars_of_span"), (moment(span.start), moment(span.end))
+    rows = await database.fetch(query, symbol, interval.value, *bounds)
+    return Bars.of(tuple(row) for row in rows)
+
+
 class Beside(NamedTuple):
-    """The closes of the final bars right before and right after a stretch of a series; None: none is near."""
+    """What is stored of a stretch of a series: the close right before it (None: none is near), and whether
+    another provider has bars within it."""
 
     before: float | None
-    after: float | None
+    others: bool
 
 
 async def beside(
-    database: Database, symbol: str, interval: Interval, adjustment: Adjustment, span: Span, *, within: int
+    database: Database,
+    symbol: str,
+    interval: Interval,
+    adjustment: Adjustment,
+    span: Span,
+    *,
+    provider: str,
+    within: int,
 ) -> Beside:
-    """The closes next to `span`, of bars that open at most `within` seconds from it."""
+    """The close before `span`, at most `within` seconds from it, and whether others have bars in the span."""
     query, bounds = Table.of(interval).sql("bars_beside"), (moment(span.start), moment(span.end))
-    row = await database.fetch_one(
-        query, symbol, interval.value, *bounds, adjustment.value, timedelta(seconds=within)
-    )
-    return Beside(row["before"], row["after"]) if row else Beside(None, None)
+    reach = timedelta(seconds=within)
+    row = await database.fetch_one(query, symbol, interval.value, *bounds, adjustment.value, reach, provider)
+    return Beside(row["before"], row["others"]) if row else Beside(None, False)
+
+
+class Stored(NamedTuple):
+    """Final bars in order of time, and the provider of each."""
+
+    bars: Bars
+    providers: Sequence[str]
+
+
+async def around(
+    database: Database,
+    symbol: str,
+    interval: Interval,
+    adjustment: Adjustment,
+    span: Span,
+    *,
+    bars: int,
+    within: int,
+) -> Stored:
+    """The final bars in `span` and up to so many before and after it, at most `within` seconds from it."""
+    query, bounds = Table.of(interval).sql("bars_around"), (moment(span.start), moment(span.end))
+    reach = timedelta(seconds=within)
+    rows = await database.fetch(query, symbol, interval.value, *bounds, adjustment.value, bars, reach)
+    return Stored(Bars.of(tuple(row)[:6] for row in rows), [row["provider"] for row in rows])

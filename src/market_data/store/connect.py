@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from market_data.errors import BadConfig, Interrupted, StoreUnavailable
+from market_data.store.schema import COMMAND, Standing, Version, migrations, script
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
@@ -19,6 +20,9 @@ STATEMENT_SECONDS = 60.0
 """How long one statement may take."""
 STREAM_SECONDS = 900.0
 """How long one stream may take: as long as it does, the database cannot tidy up behind it."""
+LOCK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 20.0, 20.0)
+"""Pauses in seconds between the tries of a migration that waits for a table. With the tries it is 94 s, so
+that the reason is logged before a Kubernetes startup probe (120 s) ends the process."""
 MIGRATION_SECONDS = 6 * 3600.0
 """How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
@@ -44,6 +48,8 @@ _OUTAGES = (
 
 Result = TypeVar("Result")
 Keep = Callable[[bytes], Coroutine[Any, Any, None]]
+Waiting = Callable[[str], None]
+"""Is given the reason when something has to wait."""
 
 if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]  # generic in asyncpg's stubs only
@@ -193,37 +199,86 @@ async def _as_it_is(_: object) -> None:
     """Nothing is left in a session that would have to be reset: that would be a statement after each use."""
 
 
-CORE = "20251008_market_data_core.sql"
-"""The migration for any PostgreSQL."""
-TIMESCALE = "20251008_timescale_market_data.sql"
-"""The migration for TimescaleDB, which includes the other."""
-_INCLUDED = f"\\ir {CORE}\n"
-_LAST = "-- Last: "
-"""What follows in a migration is for psql: here the service does it, in the background."""
+async def migrate(
+    database: Database, waiting: Waiting = lambda _: None, pauses: Sequence[float] = LOCK_PAUSES
+) -> list[Version]:
+    """Apply the steps that the database lacks; returns those. Where it lacks none, no lock is taken.
+
+    A step gives up while a reader holds its tables, so that nobody waits behind it for long, and is tried
+    again after each of `pauses` (seconds); `waiting` is given the reason. StoreUnavailable, and nothing
+    changed, after the last. BadConfig where only a later version of this program can use the database.
+    """
+    before = await standing(database)
+    if before.foreign or not before.missing:
+        _refuse(before.problem())
+        return []
+    for path in migrations()[: 1 + before.scaled]:
+        await _apply(database, path, waiting, pauses)
+    found = (await standing(database)).found
+    return [one for one in before.missing if one in found]
 
 
-def migrations() -> list[Path]:
-    """The migration files, in the order in which they are applied: the last one only to TimescaleDB."""
-    packaged = Path(str(files("market_data.store").joinpath("migrations")))
-    folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "db" / "migrations"
-    found = [folder / CORE, folder / TIMESCALE]
-    if not all(one.is_file() for one in found):
-        raise BadConfig([f"no migration files in {folder}: the installation is incomplete"])
-    return found
+async def check(database: Database, command: str = COMMAND) -> str | None:
+    """Compare the schema with what this program needs; takes no lock that anybody waits for.
+
+    Returns a warning, or None. BadConfig where it does not fit: it names the `command` that applies what is
+    missing.
+    """
+    found = await standing(database)
+    _refuse(found.problem(command))
+    return found.warning
 
 
-async def migrate(database: Database) -> list[str]:
-    """Apply every migration for this database, each safe to apply again; returns their names."""
-    applied: list[str] = []
-    scaled = (await describe(database))["timescaledb"] is not None
-    for path in migrations()[: 1 + scaled]:
-        script = path.read_text(encoding="utf-8").partition(_LAST)[0].replace(_INCLUDED, "")
-        await database.run(script, seconds=MIGRATION_SECONDS)
-        applied.append(path.name)
-    return applied
+async def standing(database: Database) -> Standing:
+    """How the schema compares with what this program knows."""
+    return (await _look(database))[0]
 
 
 async def describe(database: Database) -> dict[str, Any]:
-    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool}."""
-    row = await database.fetch_one(sql("describe"))
-    return dict(row) if row else {}
+    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool,
+    "schema": "core 0.2.0"}; "schema" is "" where it is older than its versions."""
+    found, row = await _look(database)
+    return {**row, "schema": str(found)}
+
+
+async def _look(database: Database) -> tuple[Standing, dict[str, Any]]:
+    row = dict(await database.fetch_one(sql("describe")) or {})
+    rows = await database.fetch(sql("schema_found")) if row.pop("versioned") else []
+    found = tuple(Version.of(one["part"], one["version"]) for one in rows)
+    return Standing(found, made=row["migrated"], scaled=row["timescaledb"] is not None), row
+
+
+async def _apply(database: Database, path: Path, waiting: Waiting, pauses: Sequence[float]) -> None:
+    for pause in (*pauses, None):
+        try:
+            async with database.connection() as connection:
+                await _run_script(connection, script(path))
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise BadConfig([f"DATABASE_URL: only its owner may change the schema ({error})"]) from None
+        except (asyncpg.LockNotAvailableError, Interrupted) as error:
+            reason = getattr(error, "message", None) or str(error)
+            if pause is None:
+                tries = len(pauses) + 1
+                advice = getattr(error, "hint", None) or f"run `{COMMAND}` again later"
+                raise StoreUnavailable(
+                    f"the schema could not be changed (tries: {tries}): {reason}. {advice}"
+                ) from error
+            waiting(f"the schema cannot be changed yet: {reason}; next try in {pause:g} s")
+            await asyncio.sleep(pause)
+        else:
+            return
+
+
+async def _run_script(connection: Connection, script: str) -> None:
+    """Run a script with transactions of its own; the one that an error leaves open is ended."""
+    try:
+        await connection.execute(script, timeout=MIGRATION_SECONDS)
+    except asyncpg.PostgresError:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+
+
+def _refuse(problem: str | None) -> None:
+    if problem is not None:
+        raise BadConfig([f"DATABASE_URL: {problem}"])

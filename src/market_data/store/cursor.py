@@ -88,6 +88,16 @@ async def newest_by_source(
     return {row["source"]: row["newest"] for row in rows}
 
 
+async def heal(database: Database, now: float) -> int:
+    """Set back what a clock that was ahead has noted later than `now` (epoch seconds); how many cursors.
+
+    Such a cursor would keep its series from being asked for until the moment comes. It goes back to the end
+    of the newest final bar, and where that is none, or later than now too, it is deleted.
+    """
+    row = await database.fetch_one(sql("cursor_heal"), moment(now))
+    return int(row["healed"]) if row else 0
+
+
 async def last_asked(database: Database) -> float | None:
     """When any series was asked for last (epoch seconds); None before the first."""
     row = await database.fetch_one(sql("cursor_last"))

@@ -18,7 +18,7 @@ MOST = 64
 async def write(connection: Connection, told: Told) -> Change | None:
     """Write what is new or changed in one statement; None if it has to be done again with the head locked."""
     found = await connection.fetch(
-        Table.of(told.interval).sql("bars_write"),
+        Table.of(told.interval).writing("bars_write", asked="$19", source="$3", now="$4"),
         told.symbol,
         told.interval.value,
         told.provider,
@@ -29,6 +29,8 @@ async def write(connection: Connection, told: Told) -> Change | None:
         told.partial.tolist(),
         *told.moves,
         *_ends(told.bars),
+        told.asked,
+        told.factor,
     )
     if not found or not found[0]["fresh"]:
         return None

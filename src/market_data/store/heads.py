@@ -10,6 +10,14 @@ TICK = timedelta(microseconds=1)
 """The least time between two changes of a series: what PostgreSQL can tell apart."""
 
 
+class Renamed(Exception):
+    """The series is that of another symbol now."""
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(symbol)
+        self.symbol = symbol
+
+
 async def lock(connection: Connection, symbol: str, interval: str) -> datetime:
     """The head of a series; its other writers wait until the caller's transaction has ended."""
     while (row := await connection.fetchrow(sql("head_lock"), symbol, interval)) is None:
@@ -19,7 +27,15 @@ async def lock(connection: Connection, symbol: str, interval: str) -> datetime:
 
 
 async def add(connection: Connection, symbol: str, interval: str) -> None:
-    """Give a series its head if nobody has written it yet."""
+    """Give a series its head if nobody has written it yet, within the caller's transaction.
+
+    Raises Renamed where it has none because its symbol was renamed meanwhile: what was asked for by the
+    former name must not begin a second series.
+    """
+    await connection.execute(sql("head_hold"), symbol)  # a rename waits for us, or we for it
+    now = await connection.fetchrow(sql("universe_former"), symbol)
+    if now is not None:
+        raise Renamed(now["symbol"])
     await connection.execute(sql("head_add"), symbol, interval)
 
 

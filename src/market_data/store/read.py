@@ -1,15 +1,14 @@
 """Reads the bars of one series, stored or built from minutes: a page at once, or any number in blocks."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-
+from market_data.market.anchor import Anchor, Pieces, of_clock, of_days, of_session
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
-from market_data.market.session import Hours, MarketHours, SessionGrid
+from market_data.market.session import Hours, MarketHours
 from market_data.market.span import Span, moment
 from market_data.store.bars import Table
 from market_data.store.connect import Database
@@ -19,7 +18,8 @@ from market_data.store.outflow import blocks
 AHEAD_SECONDS = 7 * 86_400
 """How far after the last bar a minute is looked for which says that no earlier one has to come."""
 
-_WITHIN = "AND ts >= session.opens AND ts < session.closes"
+_WITHIN = "AND ts >= session.opens AND ts < session.until"
+_WITHIN_SESSIONS = f"{_WITHIN} AND ts < ($16::timestamptz[])[width_bucket(ts, $15::timestamptz[])]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Question:
     """Which bars of one series: those that open in `span`, oldest first.
 
     Bars of one minute, and those of a day without `hours`, are read as they are stored; all others are built
-    from minutes, anchored at the session's open. With `as_of`, as they were known then.
+    from minutes, anchored at the session's open or on the clock. With `as_of`, as they were known then.
     """
 
     symbol: str
@@ -37,7 +37,9 @@ class Question:
     hours: Hours | None = None  # None: all, and days as providers tell them
     as_of: datetime | None = None
     limit: int | None = None  # None: all of them
-    adjustment: str = ""  # of bars that open at the span's start, from this one on
+    adjustment: str = ""  # of days as they are stored, the level of all of them; "": whatever there is
+    anchor: Anchor = Anchor.SESSION  # of bars that are built
+    quarantined: bool = False  # with those that are doubted, where no bar is stored
 
     @property
     def built(self) -> bool:
@@ -85,43 +87,43 @@ def _stored(question: Question, _: float) -> tuple[str, *tuple[object, ...]]:
     sessions: tuple[object, object] = (None, None)
     if question.hours in (Hours.REGULAR, Hours.EXTENDED):
         found = question.market.of(question.hours).sessions(span)
-        sessions = [moment(one.start) for one in found], [moment(one.end) for one in found]
+        sessions = _ends(found)
     bounds = moment(span.start), moment(span.end)
     series = question.symbol, interval.value, question.as_of
-    query = table.reading("bars_stored")
-    return query, *series, *bounds, question.adjustment, question.limit, *sessions
+    query = table.reading("bars_stored", quarantined=question.quarantined)
+    level = question.adjustment if table is Table.DAILY else ""
+    return query, *series, *bounds, level, question.limit, *sessions
 
 
 def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | None:
-    grid, length = question.market.of(question.hours or Hours.ALL), question.length
-    if length.stored is Interval.D1:
-        first, last = (
-            int(one) for one in np.searchsorted(grid.days, (question.span.start, question.span.end))
-        )
-        span = Span(int(grid.opens[first]), int(grid.closes[last - 1])) if first < last else None
-    else:
-        span = _whole(grid, question.span, length.seconds)
-        if span is not None:
-            first, last = grid.places(span)
-    if span is None:
+    if (pieces := _pieces(question)) is None:
         return None
-    opens, closes, due, days = (
-        [moment(at) for at in column[first:last].tolist()]
-        for column in (grid.opens, grid.closes, question.market.regular.closes, grid.days)
-    )
-    as_of = question.as_of
+    columns = pieces.opens, pieces.closes, pieces.due, pieces.days, pieces.until
+    opens, closes, due, days, until = ([moment(at) for at in column.tolist()] for column in columns)
+    as_of, length, within = question.as_of, question.length, pieces.within
     return (
-        Table.INTRADAY.reading("bars_built", within=_WITHIN),
-        *(question.symbol, Interval.M1.value, as_of, moment(span.start), moment(span.end), question.limit),
+        Table.INTRADAY.reading("bars_built", within=_WITHIN if within is None else _WITHIN_SESSIONS),
+        *(question.symbol, Interval.M1.value, as_of),
+        *(moment(pieces.span.start), moment(pieces.span.end), question.limit),
         *(timedelta(seconds=length.seconds), opens, closes, due, days if length.stored else None),
         min(as_of, moment(now)) if as_of else moment(now),
-        moment(span.end + AHEAD_SECONDS),
+        moment(pieces.span.end + AHEAD_SECONDS),
+        until,
+        *(() if within is None else _ends(within)),
     )
 
 
-def _whole(grid: SessionGrid, span: Span, step: int) -> Span | None:
-    """From the first bar that opens in `span` to the end of the last one."""
-    first, last = (grid.next_label(at, step) for at in (span.start, span.end))
-    if first is None or first == last:
-        return None
-    return Span(first, last if last is not None else int(grid.closes[-1]))
+def _ends(sessions: Sequence[Span]) -> tuple[list[datetime], list[datetime]]:
+    """When sessions open, and when they close."""
+    return [moment(one.start) for one in sessions], [moment(one.end) for one in sessions]
+
+
+def _pieces(question: Question) -> Pieces | None:
+    market, span, step = question.market, question.span, question.length.seconds
+    grid, due = market.of(question.hours or Hours.ALL), market.regular.closes
+    if question.length.stored is Interval.D1:
+        return of_days(grid, due, span)
+    if question.anchor is Anchor.CLOCK:
+        only = question.hours in (Hours.REGULAR, Hours.EXTENDED)
+        return of_clock(grid, due, span, step, only_sessions=only)
+    return of_session(grid, due, span, step)

@@ -27,7 +27,9 @@ def stream(*packed: bytes) -> memoryview:
     return memoryview(b"".join((SIGNATURE, *packed, END)))
 
 
-def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | int | datetime, ...]) -> bytes:
+def packed(
+    series: tuple[str, str], bars: Bars, origin: tuple[str | int | float | datetime | None, ...]
+) -> bytes:
     """Rows of `bars` without signature and end: COLUMNS, then the fields of `origin`, alike for all."""
     fields = [*series, *(bytes(8) for _ in bars.columns()), *origin]
     pieces = [struct.pack(">h", len(fields)), *(_field(one) for one in fields)]
@@ -41,11 +43,15 @@ def packed(series: tuple[str, str], bars: Bars, origin: tuple[str | int | dateti
     return table.tobytes()
 
 
-def _field(value: str | int | bytes | datetime) -> bytes:
+def _field(value: str | float | bytes | datetime | None) -> bytes:
+    if value is None:
+        return struct.pack(">i", -1)
     if isinstance(value, datetime):
         value = struct.pack(">q", (value - moment(POSTGRES_EPOCH)) // timedelta(microseconds=1))
     elif isinstance(value, int):
         value = struct.pack(">i", value)
+    elif isinstance(value, float):
+        value = struct.pack(">d", value)
     elif isinstance(value, str):
         value = value.encode()
     return struct.pack(">i", len(value)) + value

@@ -1,12 +1,13 @@
 """The universe: which instruments are collected, and in which tier."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.member import Member
+from market_data.market.spelling import spellings
 from market_data.store.connect import Connection, Database, sql
 
 
@@ -21,10 +22,18 @@ async def find(database: Database, symbol: str) -> Instrument | None:
     return _instrument(row) if row else None
 
 
-async def found(database: Database, symbols: Sequence[str]) -> list[Instrument]:
-    """The instruments of those of `symbols` that the universe holds."""
-    rows = await database.fetch(sql("universe_found"), symbols)
-    return [_instrument(row) for row in rows]
+async def named(database: Database, symbol: str) -> Instrument | None:
+    """The instrument that somebody calls `symbol`, under whichever of its spellings the universe holds it."""
+    return (await all_named(database, [symbol])).get(symbol)
+
+
+async def all_named(database: Database, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """Those of `symbols` that name an instrument of the universe, each with it; see `named`."""
+    names = {symbol: spellings(symbol) for symbol in symbols}
+    rows = await database.fetch(sql("universe_found"), [one for some in names.values() for one in some])
+    held = {row["symbol"]: _instrument(row) for row in rows}
+    found = {symbol: next((held[one] for one in some if one in held), None) for symbol, some in names.items()}
+    return {symbol: one for symbol, one in found.items() if one is not None}
 
 
 async def put(database: Database, instruments: Iterable[Instrument]) -> int:
@@ -83,15 +92,23 @@ async def rename(connection: Connection, former: str, symbol: str) -> bool:
     row = await connection.fetchrow(sql("universe_taken"), symbol)
     if row is None or row["taken"]:
         return False
+    for held in ("universe_hold", "heads_hold"):  # what writers are writing now must be seen by the rename
+        await connection.execute(sql(held), former)
     await connection.execute(sql("universe_rename_built"), former, symbol)
     await connection.execute(sql("universe_rename"), former, symbol)
     return True
 
 
 async def renamed(database: Database, former: str) -> tuple[str, datetime] | None:
-    """What a former symbol is now, and since when; None if it is none."""
-    row = await database.fetch_one(sql("universe_renamed"), former)
+    """What a former symbol, however it is spelled, is now, and since when; None if it is none."""
+    row = await database.fetch_one(sql("universe_renamed"), spellings(former))
     return (row["symbol"], row["renamed"]) if row else None
+
+
+async def formers(connection: Connection, symbols: Sequence[str]) -> dict[str, tuple[str, date]]:
+    """Those of `symbols` that are former ones, with what each is now and the day on which it was renamed."""
+    rows = await connection.fetch(sql("universe_formers"), symbols)
+    return {row["former"]: (row["symbol"], row["renamed"]) for row in rows}
 
 
 def _member(row: asyncpg.Record) -> Member:

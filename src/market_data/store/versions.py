@@ -40,6 +40,16 @@ async def newest(connection: Connection) -> Version | None:
     return _version(row) if row else None
 
 
+async def renames(connection: Connection, since: datetime) -> list[tuple[str, str]]:
+    """The renames after a moment, oldest first: the former symbol and the new one."""
+    found = []
+    for row in await connection.fetch(sql("versions_renames"), since):
+        source = json.loads(row["source_meta"])
+        told = source.get("renamed") or [[source["from"], source["to"]]]
+        found += [(former, symbol) for former, symbol in told]
+    return found
+
+
 async def add(
     connection: Connection, tag: str, source: Mapping[str, object], content_hash: str, members: int
 ) -> Version | None:

@@ -1,14 +1,18 @@
 """The one write of bars: a few are written by one statement, many are compared here and copied."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 import numpy as np
 
 from market_data.market.span import moment
-from market_data.store import bulk, few, heads, touched
+from market_data.store import bulk, few, heads, quarantine, touched
 from market_data.store.change import Change, Told
 from market_data.store.connect import Connection, Database, sql
+
+MOST_RENAMES = 3
+"""How often a symbol may be renamed while its bars are on their way."""
 
 
 async def keep(database: Database, told: Told) -> Change:
@@ -16,9 +20,21 @@ async def keep(database: Database, told: Told) -> Change:
 
     It is tried again where another transaction was in the way or the connection was lost; should that write
     have gone through after all, nothing is new the second time, and what it wrote is found by `Publisher`.
-    Raises StoreUnavailable.
+    What was asked for by a name that the symbol had until now is written under the new one: see the change's
+    `told`. Raises StoreUnavailable.
     """
-    one_way = len(told.bars) <= few.MOST and not (told.rejected or told.restates or len(told.late()))
+    for _ in range(MOST_RENAMES):
+        try:
+            return await _kept(database, told)
+        except heads.Renamed as now:
+            told = replace(told, symbol=now.symbol)
+    return await _kept(database, told)
+
+
+async def _kept(database: Database, told: Told) -> Change:
+    one_way = len(told.bars) <= few.MOST and not (
+        told.rejected or told.quarantine or told.restates or len(told.late())
+    )
     if one_way:
         change = await database.again(lambda: _at_once(database, told))
         if change is not None:
@@ -38,6 +54,8 @@ async def write(connection: Connection, told: Told, *, trusting: bool = True) ->
     """
     if told.rejected:
         await _keep_rejected(connection, told)
+    if told.quarantine:
+        await quarantine.put(connection, _source(told), told.quarantine)
     if len(told.bars) and (told.restates or (len(told.bars) > few.MOST and trusting)):
         return await bulk.write(connection, told)
     change = await _locked(connection, told)
@@ -61,6 +79,17 @@ async def _in_transaction(database: Database, told: Told, *, trusting: bool) -> 
         if not trusting:
             await connection.execute(sql("plan_anew"))
         return await write(connection, told, trusting=trusting)
+
+
+def _source(told: Told) -> quarantine.Source:
+    return quarantine.Source(
+        told.symbol,
+        told.interval,
+        told.provider,
+        told.adjustment.value,
+        told.volume_scope.value,
+        told.asked_at or told.as_of,
+    )
 
 
 async def _keep_rejected(connection: Connection, told: Told) -> None:

@@ -12,6 +12,8 @@ from market_data.events import (
     BackfillsQueued,
     BarsDoubted,
     BarsWritten,
+    CalendarChanged,
+    ClockCompared,
     Coordinated,
     Event,
     GapsFound,
@@ -24,6 +26,7 @@ from market_data.events import (
     QuotesExpired,
     Rebased,
     RedisOut,
+    SchemaNoticed,
     Skipped,
     Swept,
     Unpublished,
@@ -48,6 +51,9 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     BackfillsQueued: (logging.INFO, "Backfills queued"),
     BackfillEnded: (logging.DEBUG, "Backfill ended"),
     AggregatesBuilt: (logging.DEBUG, "Aggregates built"),
+    SchemaNoticed: (logging.WARNING, "The schema of the database"),
+    ClockCompared: (logging.WARNING, "The clock was compared with the providers' clocks"),
+    CalendarChanged: (logging.INFO, "The calendar of an exchange changed"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 

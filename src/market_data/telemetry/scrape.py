@@ -15,7 +15,7 @@ from market_data.push.hub import Hub
 from market_data.queue import Queue
 from market_data.route.router import Router
 from market_data.settings import InForce, Settings
-from market_data.store import cursor, ledger, universe
+from market_data.store import cursor, ledger, quarantine, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.slo import violation_rates
@@ -63,6 +63,7 @@ class Scrape:
         )
         session = hours_of(US_EQUITIES, AssetType.EQUITY).regular.session_at(now)
         metrics.set_gauge("market_open", [((US_EQUITIES,), float(session is not None))])
+        metrics.set_gauge("clock_offset_seconds", [((), self._router.caller.vendor_time.offset().seconds)])
         metrics.set_gauge("ws_clients_gauge", [((), len(self._hub.clients))])
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
         redis, postgresql = await asyncio.gather(
@@ -81,10 +82,11 @@ class Scrape:
     async def _of_database(self) -> "_Gauges":
         now, settings = self._clock(), self._in_force.settings
         instruments = await universe.load(self._database)
-        newest, depths, rates = await asyncio.gather(
+        newest, depths, rates, doubted = await asyncio.gather(
             cursor.newest_bars(self._database, Interval.M1),
             ledger.depths(self._database),
             violation_rates(self._database, self._router.roster, instruments, settings, now),
+            quarantine.counts(self._database),
         )
         return {
             "ingestion_lag_seconds": [
@@ -94,6 +96,7 @@ class Scrape:
                 ((tier.value,), one.queued + one.running) for tier, one in depths.items()
             ],
             "backfill_oldest_age_seconds": [((tier.value,), one.oldest_age) for tier, one in depths.items()],
+            "quarantined_bars": [((reason,), count) for reason, count in doubted.items()],
             "slo_gap_violation_rate": [
                 ((tier.value, interval.value), rate) for (tier, interval), rate in rates.items()
             ],
@@ -106,6 +109,7 @@ OF_DATABASE = (
     "ingestion_lag_seconds",
     "backfill_queue_depth",
     "backfill_oldest_age_seconds",
+    "quarantined_bars",
     "slo_gap_violation_rate",
 )
 """Gauges made of the database; absent while it cannot be reached."""

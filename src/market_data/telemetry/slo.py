@@ -6,6 +6,8 @@ from math import ceil
 
 from market_data.backfill.completeness import (
     FOREVER,
+    SETTLED_SECONDS,
+    SLACK_SECONDS,
     delay_of,
     expected,
     missing,
@@ -89,7 +91,7 @@ async def _minutes_violated(
     for tier, seconds in late.items():
         known = {one.symbol: one for one in members if one.tier is tier}
         limit = LATE_INTERVALS * (Interval.M1.seconds + seconds)
-        behind = await _behind(database, list(known), session, now - limit - delay)
+        behind = await _behind(database, list(known), session, now - limit - _beyond_usual(delay))
         places = [
             (symbol, one)
             for symbol in lacking & known.keys()
@@ -100,6 +102,11 @@ async def _minutes_violated(
         vacant = {symbol for symbol in behind if symbol in lacking and symbol not in holes}
         found[tier] = len((behind - vacant) | holed)
     return found
+
+
+def _beyond_usual(delay: float) -> float:
+    """Seconds by which the fastest provider is later than is usual: nobody can have the bars sooner."""
+    return max(delay + SLACK_SECONDS[Interval.M1] - SETTLED_SECONDS[Interval.M1], 0.0)
 
 
 async def _lacking(

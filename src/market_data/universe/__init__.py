@@ -13,6 +13,7 @@ from market_data.universe.change import (
 )
 from market_data.universe.draft import Draft, draft
 from market_data.universe.files import MOST_BYTES, FileKind, Sheet, drafts_of, read_file, written
+from market_data.universe.same import as_held, doubles
 
 __all__ = [
     "MOST_BYTES",
@@ -20,9 +21,11 @@ __all__ = [
     "FileKind",
     "Outcome",
     "Sheet",
+    "as_held",
     "bring",
     "change",
     "compare",
+    "doubles",
     "draft",
     "drafts_of",
     "read_file",

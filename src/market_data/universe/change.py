@@ -10,11 +10,14 @@ from market_data.errors import BadQuestion
 from market_data.market.instrument import Tier, read_symbol
 from market_data.market.member import Difference, Member, content_hash, difference
 from market_data.market.span import moment
+from market_data.market.spelling import held_as
 from market_data.market.tiering import retiered
 from market_data.store import universe, versions
 from market_data.store.connect import Connection, Database
 from market_data.store.versions import Version
 from market_data.universe.draft import Draft
+from market_data.universe.files import MOST_PROBLEMS
+from market_data.universe.same import as_held, notes
 
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}")
 Rewrite = Callable[[Sequence[Member]], list[Member]]
@@ -27,6 +30,7 @@ class Outcome:
 
     difference: Difference
     version: Version | None
+    notes: tuple[str, ...] = ()  # what is held under several spellings, or not under the canonical one
 
 
 async def bring(
@@ -47,23 +51,24 @@ async def bring(
 
     def rewrite(known: Sequence[Member]) -> list[Member]:
         before = {one.symbol: one for one in known}
-        told = {one.symbol: _applied(one, before.get(one.symbol)) for one in drafts}
+        told = _applied(as_held(drafts, known), before)
         after = [replace(one, active=False) if only_these else one for one in known if one.symbol not in told]
         new = {one.symbol for one in drafts if "tier" not in one.given and one.symbol not in before}
         placed = _placed([*after, *told.values()], new, most)
         return [*after, *(placed.get(name, one) for name, one in told.items())]
 
-    return await _changed(database, rewrite, source, tag)
+    outcome = await _changed(database, rewrite, source, tag)
+    return replace(outcome, notes=notes(drafts, await universe.members(database)))
 
 
 async def change(database: Database, drafts: Sequence[Draft], source: Mapping[str, object]) -> Outcome:
     """Change members that are there; BadQuestion (404), and no change, if one is not."""
 
     def rewrite(known: Sequence[Member]) -> list[Member]:
-        by_name = {one.symbol: one for one in known}
-        if missing := [one.symbol for one in drafts if one.symbol not in by_name]:
+        by_name, held = {one.symbol: one for one in known}, as_held(drafts, known)
+        if missing := [one.symbol for one in held if one.symbol not in by_name]:
             raise BadQuestion(f"not in the universe: {', '.join(missing)}; nothing was changed", status=404)
-        told = {one.symbol: _applied(one, by_name[one.symbol]) for one in drafts}
+        told = _applied(held, by_name)
         return [told.get(one.symbol, one) for one in known]
 
     return await _changed(database, rewrite, source)
@@ -75,15 +80,46 @@ async def retier(database: Database, most: Mapping[Tier, int]) -> Outcome:
 
 
 async def roll_back(database: Database, tag: str) -> Outcome:
-    """Make the universe what it was at a version; who was not in it then is no longer collected."""
+    """Make the universe what it was at a version; who was not in it then is no longer collected.
+
+    What was renamed since gets the name back that it had then, and its bars with it: else the series would be
+    cut in two. Raises BadQuestion (409), and changes nothing, where another has that name now.
+    """
     version = await version_of(database, tag)
     then = {one.symbol: one for one in await universe.members(database, version.created_at)}
+    async with database.transaction() as connection:
+        known = await universe.held(connection)
+        renamed = await _named_back(connection, version, then)
+        held = await universe.held(connection) if renamed else known
+        gone = [replace(one, active=False) for one in held if one.symbol not in then]
+        after = [*then.values(), *gone]
+        await _write_differing(connection, held, after)
+        source: dict[str, object] = {"source": "rollback", "to": tag}
+        if renamed:
+            source["renamed"] = renamed
+        return await _recorded(connection, known, after, source, None)
 
-    def rewrite(known: Sequence[Member]) -> list[Member]:
-        gone = [replace(one, active=False) for one in known if one.symbol not in then]
-        return [*then.values(), *gone]
 
-    return await _changed(database, rewrite, {"source": "rollback", "to": tag})
+async def _named_back(connection: Connection, version: Version, then: Iterable[str]) -> list[tuple[str, str]]:
+    """Give those who were members at a version (`then`) the names of then; which symbols became which."""
+    names = {name: name for name in then}  # by the name of then, that of now
+    for former, symbol in await versions.renames(connection, version.created_at):
+        names.update([(one, symbol) for one, now in names.items() if now == former])
+    wrong, done = {one: now for one, now in names.items() if one != now}, list[tuple[str, str]]()
+    while wrong:
+        for one, now in wrong.items():
+            if await universe.rename(connection, now, one):
+                break
+        else:
+            one, now = next(iter(wrong.items()))
+            raise BadQuestion(
+                f"{now} was {one} at {version.version_tag}, but {one} is another member, or has bars of its "
+                f"own, now; rename that first (`market-data universe rename {one} NEW`), then roll back; "
+                "nothing was changed",
+                status=409,
+            )
+        done.append((wrong.pop(one), one))
+    return done
 
 
 async def rename(database: Database, former: str, symbol: str) -> Outcome:
@@ -91,16 +127,24 @@ async def rename(database: Database, former: str, symbol: str) -> Outcome:
 
     Raises BadQuestion where `former` is not in the universe, or `symbol` has members or bars of its own.
     """
-    old, new = _name(former), _name(symbol)
+    new = _name(symbol)
     async with database.transaction() as connection:
         known = await universe.held(connection)
-        if old not in {one.symbol for one in known}:
+        (one,) = as_held([Draft(_name(former), {}, former.strip().upper())], known)
+        old, taken = one.symbol, held_as(member.symbol for member in known if member.symbol != one.symbol)
+        if old not in {member.symbol for member in known}:
             raise BadQuestion(f"{old} is not in the universe; nothing was changed", status=404)
+        if old == new:
+            raise BadQuestion(f"{old} is its symbol already; nothing was changed", status=409)
+        if taken.get(new, new) != new:
+            raise BadQuestion(
+                f"{new} is in the universe already, as {taken[new]}; nothing was changed", status=409
+            )
         if not await universe.rename(connection, old, new):
             raise BadQuestion(
                 f"{new} is in the universe, or has bars, already; nothing was changed", status=409
             )
-        after = [replace(one, symbol=new) if one.symbol == old else one for one in known]
+        after = [replace(member, symbol=new) if member.symbol == old else member for member in known]
         return await _recorded(connection, known, after, {"source": "rename", "from": old, "to": new}, None)
 
 
@@ -137,11 +181,24 @@ async def _changed(
     async with database.transaction() as connection:
         known = await universe.held(connection)
         after = rewrite(known)
-        before = {one.symbol: one for one in known}
-        differing = [one for one in after if before.get(one.symbol) != one]
-        if differing:
-            await universe.write(connection, differing)
+        await _write_differing(connection, known, after)
         return await _recorded(connection, known, after, source, tag)
+
+
+async def _write_differing(connection: Connection, known: Iterable[Member], after: Iterable[Member]) -> None:
+    before = {one.symbol: one for one in known}
+    differing = [one for one in after if before.get(one.symbol) != one]
+    new = {one.symbol: one for one in differing if one.symbol not in before}
+    for former, (symbol, day) in (await universe.formers(connection, list(new)) if new else {}).items():
+        listed = new[former].listed
+        if listed is None or listed < day:  # else it is another company that has taken the name
+            raise BadQuestion(
+                f"{former} is {symbol} since {day}: write {symbol}; where another has the name {former} now, "
+                f"say since when with `listed` ({day} or later); nothing was changed",
+                status=409,
+            )
+    if differing:
+        await universe.write(connection, differing)
 
 
 async def _recorded(
@@ -170,11 +227,18 @@ def _placed(members: Sequence[Member], new: Set[str], most: Mapping[Tier, int]) 
     return {one.symbol: one for one in retiered(held, most) if one.symbol in new}
 
 
-def _applied(one: Draft, known: Member | None) -> Member:
-    try:
-        return one.applied(known)
-    except ValueError as error:
-        raise BadQuestion(f"{one.symbol}: {error}; nothing was written") from None
+def _applied(drafts: Iterable[Draft], known: Mapping[str, Member]) -> dict[str, Member]:
+    """By symbol the members that come of the drafts; BadQuestion says of each that cannot be one why not."""
+    made, problems = dict[str, Member](), list[str]()
+    for one in drafts:
+        try:
+            made[one.symbol] = one.applied(known.get(one.symbol))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+        raise BadQuestion("\n".join([*problems[:MOST_PROBLEMS], *more, "nothing was written"]))
+    return made
 
 
 def _name(text: str) -> str:

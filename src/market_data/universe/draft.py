@@ -1,7 +1,6 @@
 """What a caller says of one member: some fields of it, each checked."""
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,12 +9,15 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from market_data.calendar import hours_of
+from market_data.market.foreign import why_not_us
 from market_data.market.instrument import AssetType, Tier, read_symbol
 from market_data.market.member import FIELDS, Member
+from market_data.market.spelling import is_crypto_pair
 
 WHERE_UNKNOWN = "US"
 """The exchange of a stock where none is said."""
-_CRYPTO = re.compile(r"[A-Z0-9]+-(USD|USDT|USDC|EUR|BTC)")
+HOME = "XNYS"
+"""The calendar of all US exchanges."""
 _YES = frozenset({"true", "t", "yes", "y", "1"})
 _NO = frozenset({"false", "f", "no", "n", "0"})
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -27,9 +29,22 @@ class Draft:
 
     symbol: str
     given: Mapping[str, object]
+    written: str = ""  # the symbol as it was spelled, in upper case
+
+    def check(self) -> None:
+        """ValueError if it could be no member, whatever is known of it."""
+        made = self._made(None)
+        if "exchange" in self.given:
+            _check_home(made)
 
     def applied(self, known: Member | None) -> Member:
-        """The member that comes of it; ValueError if no calendar tells when it trades."""
+        """The member that comes of it; ValueError if its exchange has no calendar or cannot be right."""
+        made = self._made(known)
+        if known is None or not self.given.keys().isdisjoint({"exchange", "asset_type"}):
+            _check_home(made)
+        return made
+
+    def _made(self, known: Member | None) -> Member:
         if known is not None:
             made = replace(known, **self.given)  # type: ignore[arg-type]  # each field was read as its type
         else:
@@ -44,6 +59,13 @@ class Draft:
         return made
 
 
+def _check_home(made: Member) -> None:
+    """ValueError for a symbol that is none of the US where its exchange is said to be."""
+    at_home = hours_of(made.exchange, made.asset_type).regular.name == HOME
+    if at_home and (wrong := why_not_us(made.symbol)):
+        raise ValueError(wrong)
+
+
 def draft(row: Mapping[str, object]) -> Draft:
     """What a row says; blank fields and None say nothing. ValueError tells the first mistake."""
     if unknown := row.keys() - set(FIELDS):
@@ -52,12 +74,13 @@ def draft(row: Mapping[str, object]) -> Draft:
     if "symbol" not in said:
         raise ValueError("symbol is missing")
     given = {name: _READERS[name](name, value) for name, value in said.items()}
-    return Draft(str(given.pop("symbol")), MappingProxyType(given))
+    written = str(said["symbol"]).strip().upper()
+    return Draft(str(given.pop("symbol")), MappingProxyType(given), written)
 
 
 def kind_of(symbol: str) -> AssetType:
     """What a symbol is, told by its spelling: ^ begins an index, -USD ends a crypto pair."""
-    if _CRYPTO.fullmatch(symbol):
+    if is_crypto_pair(symbol):
         return AssetType.CRYPTO
     return AssetType.INDEX if symbol.startswith("^") else AssetType.EQUITY
 

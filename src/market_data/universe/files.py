@@ -80,12 +80,13 @@ def drafts_of(sheet: Sheet) -> list[Draft]:
     for place, row in islice(rows, MOST_ROWS):
         try:
             one = draft(row)
-            one.applied(None)
+            one.check()
         except ValueError as error:
             problems.append(f"{sheet.name}, {place}: {error}")
             continue
         if one.symbol in found:
-            problems.append(f"{sheet.name}, {place}: {one.symbol} is on {found[one.symbol]} already")
+            name = one.symbol if one.written == one.symbol else f"{one.written} is {one.symbol}, which"
+            problems.append(f"{sheet.name}, {place}: {name} is on {found[one.symbol]} already")
         else:
             found[one.symbol] = place
             drafts.append(one)

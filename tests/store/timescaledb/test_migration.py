@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from market_data.errors import BadConfig
 from market_data.store import touched
-from market_data.store.connect import describe, migrate, open_database
+from market_data.store.connect import check, describe, migrate, open_database
+from market_data.store.schema import Version, known, script
 
 from ..conftest import Program  # noqa: TID252 - the tests of the store have no name of their own
 from .conftest import CORE, TIMESCALE, Fresh
@@ -51,6 +53,11 @@ WHERE hypertable_name = 'quotes_l1' ORDER BY proc_name
 """
 WAITING = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND next_start = 'infinity'"
 PAUSE = "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
+LOCKS = """
+SELECT relation::regclass::text AS name, mode FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND locktype = 'relation'
+  AND relnamespace IN ('public'::regnamespace, '_timescaledb_internal'::regnamespace)
+"""
 BARS = "SELECT count(*) FROM candles_intraday"
 OLD = "SELECT count(*) FROM candles_intraday WHERE ts < now() - interval '367 days'"
 
@@ -64,17 +71,18 @@ async def _state(url: str) -> list[list[tuple[object, ...]]]:
         ]
 
 
-async def _service(url: str) -> list[str]:
+async def _service(url: str) -> list[Version]:
     async with open_database(url, 1) as database:
         applied = await migrate(database)
         while await touched.refresh(database):
             pass
+        assert await check(database) is None
         return applied
 
 
 async def _done(way: str, url: str, apply: Apply) -> None:
     if way == "service":
-        assert await _service(url) == [CORE.name, TIMESCALE.name]
+        await _service(url)
     else:
         await asyncio.to_thread(apply, url, {"psql": TIMESCALE, "core": CORE}[way])
 
@@ -146,7 +154,7 @@ async def test_interrupted_before_all_is_built_nothing_is_dropped_and_it_goes_on
     async with open_database(timescale_url, 1) as database:
         await fill(database, symbols=1, first=400, last=10, every=30)
         views = [await built(database, one) for one in VIEWS]
-        assert await migrate(database) == [CORE.name, TIMESCALE.name]
+        assert await migrate(database) == [one for one in known() if one.part == "timescaledb"]
         assert await number(database, WAITING) == 6
         assert [await built(database, one) for one in VIEWS] == views
         for view in VIEWS:  # some of it
@@ -175,15 +183,38 @@ async def test_what_an_operator_changed_stays_changed(timescale_url: str, apply:
 async def test_it_makes_the_extension_where_nobody_has(wasm_server: Fresh, apply: Apply) -> None:
     url = wasm_server(bare=True)
     await asyncio.to_thread(apply, url, CORE)
-    script = (
-        TIMESCALE.read_text(encoding="utf-8").replace(f"\\ir {CORE.name}\n", "").partition("-- Last: ")[0]
-    )
     async with open_database(url, 1) as database:
-        await database.run(script)  # not by psql: this build of TimescaleDB tells it that it is loaded
+        await database.run(
+            script(TIMESCALE)
+        )  # not by psql: this build of TimescaleDB tells it that it is loaded
         assert str((await describe(database))["timescaledb"]).startswith("2.")
         assert (
             await number(database, "SELECT count(*) FROM timescaledb_information.continuous_aggregates") == 2
         )
+
+
+async def test_each_step_is_applied_once_and_leaves_its_row(timescale_url: str) -> None:
+    assert await _service(timescale_url) == list(known())
+    assert await _service(timescale_url) == []
+
+
+async def test_tables_that_are_plain_still_are_out_of_date(timescale_url: str, apply: Apply) -> None:
+    await _done("core", timescale_url, apply)
+    async with open_database(timescale_url, 1) as database:
+        with pytest.raises(BadConfig, match=r"lacks timescaledb .*: run `market-data migrate`"):
+            await check(database)
+
+
+@pytest.mark.parametrize("file", [CORE, TIMESCALE], ids=lambda path: path.stem)
+async def test_applied_again_it_needs_no_table_of_data(timescale_url: str, file: Path) -> None:
+    await _service(timescale_url)
+    begun, commit, rest = script(file).rpartition("COMMIT;")
+    assert (commit, rest.strip()) == ("COMMIT;", "")
+    async with open_database(timescale_url, 1) as database, database.connection() as connection:
+        await connection.execute(begun)
+        held = {(one["name"], one["mode"]) for one in await connection.fetch(LOCKS)}
+        await connection.execute("ROLLBACK")
+    assert held == {("schema_version", "AccessShareLock"), ("schema_version_pkey", "AccessShareLock")}
 
 
 async def test_it_is_detected(timescale_url: str) -> None:

@@ -141,7 +141,8 @@ def _bars(ask: Ask, crypto: bool) -> Reply:
 
 def _rows(ask: Ask, listing: Listing, window: _Window) -> list[Row]:
     """The rows of a window: daily ones stamped with New York's midnight; no minute before it is over."""
-    span = Span(window.begin - Interval.D1.seconds, window.end + 1)
+    earlier = Interval.D1.seconds if window.interval is Interval.D1 else 0  # the label is before the stamp
+    span = Span(window.begin - earlier, window.end + 1)
     bars = ask.tape.bars(listing.symbol, window.interval, span, ask.now)
     if window.interval is not Interval.D1:
         bars = bars.take(bars.ts + window.interval.seconds <= ask.now)

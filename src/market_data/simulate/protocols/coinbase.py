@@ -9,6 +9,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.provider import Limit
+from market_data.simulate.decimals import decimals
 from market_data.simulate.fault import Fault
 from market_data.simulate.protocol import NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing
@@ -107,8 +108,8 @@ def _ticker(ask: Ask, listing: Listing) -> Reply:
     price, volume = rows[-1][4], sum(row[5] for row in rows)
     at = max(float(rows[-1][0]), ask.now - 0.5)
     return _ok({
-        "ask": f"{price:.2f}", "bid": f"{price - 0.01:.2f}", "volume": f"{volume:.8f}",
-        "trade_id": int(volume) if math.isfinite(volume) else 0, "price": f"{price:.2f}",
+        "ask": decimals(price, 2), "bid": f"{price - 0.01:.2f}", "volume": f"{volume:.8f}",
+        "trade_id": int(volume) if math.isfinite(volume) else 0, "price": decimals(price, 2),
         "size": "0.00100000", "time": f"{moment(at):%Y-%m-%dT%H:%M:%S.%f}Z",
     })  # fmt: skip
 

@@ -8,6 +8,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
+from market_data.simulate.adjust import AdjustedTape
 from market_data.simulate.fault import Fault
 from market_data.simulate.protocol import INVALID_KEY, NAMELESS, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing, canonical, trading_hours
@@ -95,7 +96,8 @@ def _candles(ask: Ask, endpoint: str) -> Reply:
         return _ok(ask, {"s": "no_data"})
     if interval is not Interval.D1:
         begin = max(begin, end - LONGEST_INTRADAY)
-    return _ok(ask, _columns(ask.tape.bars(listing.symbol, interval, Span(begin, end + 1), ask.now)))
+    tape = AdjustedTape(ask.tape) if interval is Interval.D1 else ask.tape
+    return _ok(ask, _columns(tape.bars(listing.symbol, interval, Span(begin, end + 1), ask.now)))
 
 
 def _columns(bars: Bars) -> dict[str, object]:

@@ -8,6 +8,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Limit
+from market_data.simulate.decimals import decimals
 from market_data.simulate.protocol import Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing
 
@@ -20,6 +21,8 @@ FACTS = Facts(
     endpoints=frozenset({"OHLC", "Ticker", "Time"}),
 )
 
+PRICE_DECIMALS = 5
+"""Decimals of a price at least; those of a cheap coin have more."""
 KEPT_ROWS = 720
 """Of each interval, whatever is asked for."""
 
@@ -98,7 +101,8 @@ def _candle(row: Row) -> list[object]:
     at, opened, high, low, close, volume = row
     average = (high + low + close) / 3
     return [
-        at, _price(opened), _price(high), _price(low), _price(close), _price(average), f"{volume:.8f}",
+        at, *(decimals(one, PRICE_DECIMALS) for one in (opened, high, low, close)), _price(average),
+        f"{volume:.8f}",
         int(volume) // 10 + 1 if math.isfinite(volume) else 0,
     ]  # fmt: skip
 
@@ -123,7 +127,7 @@ def _ticker(ask: Ask, listing: Listing) -> dict[str, object] | None:
     price = rows[-1][4]
     return {
         "a": [_price(price), "1", "1.000"], "b": [_price(price - 0.01), "2", "2.000"],
-        "c": [_price(price), "0.00100000"], "v": volumes, "p": [_price(price)] * 2,
+        "c": [decimals(price, PRICE_DECIMALS), "0.00100000"], "v": volumes, "p": [_price(price)] * 2,
         "t": [len(today), len(rows)], "l": low, "h": high, "o": _price(today[0][1]),
     }  # fmt: skip
 
@@ -156,7 +160,7 @@ def _label(listing: Listing) -> str:
 
 
 def _price(number: float) -> str:
-    return f"{number:.5f}"
+    return f"{number:.{PRICE_DECIMALS}f}"
 
 
 def _ok(result: object) -> Reply:

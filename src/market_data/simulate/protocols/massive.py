@@ -119,7 +119,8 @@ def _aggregates(ask: Ask) -> Reply:
 def _rows(ask: Ask, listing: Listing, interval: Interval, first: int, last: int) -> list[Row]:
     """The rows of a window, both ends inclusive; daily ones are stamped with New York's midnight."""
     after = _cursor(ask)
-    bars = ask.tape.bars(listing.symbol, interval, Span(first - Interval.D1.seconds, last + 1), ask.now)
+    earlier = Interval.D1.seconds if interval is Interval.D1 else 0  # the label is before the stamp
+    bars = ask.tape.bars(listing.symbol, interval, Span(first - earlier, last + 1), ask.now)
     rows = bars.rows()
     if interval is Interval.D1:
         rows = [(_midnight(moment(row[0]).date()), *row[1:]) for row in rows]

@@ -10,6 +10,7 @@ from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.provider import Limit
+from market_data.simulate.decimals import decimals
 from market_data.simulate.protocol import INVALID_KEY, Ask, Facts, Plan, Reply
 from market_data.simulate.tape import Listing, canonical
 
@@ -125,7 +126,7 @@ def _rows(ask: Ask, listing: Listing, interval: Interval, begin: int | None, end
 def _value(row: Row, label: str, listing: Listing) -> dict[str, object]:
     names = ("open", "high", "low", "close")
     value: dict[str, object] = {"datetime": label}
-    value |= {name: f"{cell:.5f}" for name, cell in zip(names, row[1:5], strict=True)}
+    value |= {name: decimals(cell, 5) for name, cell in zip(names, row[1:5], strict=True)}
     return value if listing.asset_type is AssetType.CRYPTO else {**value, "volume": f"{row[5]:.0f}"}
 
 
@@ -144,7 +145,7 @@ def _price(ask: Ask, listing: Listing) -> dict[str, object]:
         raise _Wrong(404, "Data not found")
     at, price = minutes[-1][0], minutes[-1][4]
     if endpoint_of(ask) == "price":
-        return {"price": f"{price:.5f}"}
+        return {"price": decimals(price, 5)}
     session = listing.hours.regular.session_before(ask.now)
     opened = session.start if session else at
     today = [row for row in minutes if row[0] >= opened] or minutes[-1:]
@@ -153,7 +154,7 @@ def _price(ask: Ask, listing: Listing) -> dict[str, object]:
         "currency": "USD", "datetime": f"{moment(opened):%Y-%m-%d}", "timestamp": opened,
         "last_quote_at": int(min(ask.now, at + Interval.M1.seconds)), "open": f"{today[0][1]:.5f}",
         "high": f"{max(row[2] for row in today):.5f}", "low": f"{min(row[3] for row in today):.5f}",
-        "close": f"{price:.5f}", "volume": f"{sum(row[5] for row in today):.0f}",
+        "close": decimals(price, 5), "volume": f"{sum(row[5] for row in today):.0f}",
         "previous_close": f"{minutes[0][4]:.5f}", "is_market_open": listing.hours.regular.is_open(ask.now),
     }  # fmt: skip
 

@@ -57,7 +57,7 @@ def _reel(symbol: str, told: CsvBars) -> _Reel:
     hours = trading_hours(asset_type)
     length = Interval.D1 if told.daily else Interval.M1
     first, last = int(told.bars.ts[0]), int(told.bars.ts[-1]) + length.seconds
-    listing = Listing(symbol, symbol, asset_type, hours, first, last)
+    listing = Listing(symbol, symbol, asset_type, hours, first, last, told.splits)
     if told.daily:
         return _Reel(listing, Bars.none(), told.bars)
     return _Reel(listing, told.bars, by_session(told.bars, hours))

@@ -3,11 +3,12 @@
 -- has to come from their keys; else it could not leave out chunks for each session while it runs.
     (SELECT ts, open, high, low, close, volume, provider, as_of, status, revision, adjustment, volume_scope
     FROM {table}
-    WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $5 {within}
+    WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $5 {within} {level}
       AND ($3::timestamptz IS NULL OR as_of <= $3)
     {sorted})
     UNION ALL
     (SELECT ts, open, high, low, close, volume, provider, as_of, status, revision, adjustment, volume_scope
     FROM candle_revisions
-    WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $5 {within} AND as_of <= $3 AND superseded_at > $3
+    WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $5 {within} {level}
+      AND as_of <= $3 AND superseded_at > $3
     {sorted})

@@ -1,8 +1,9 @@
--- Bars of length $7 built from 1m bars that open in [$4, $5), oldest first, at most $6; anchored at the opens $8 of
--- sessions and cut off at their closes $9; named by their labels $11, else by when they open.
+-- Bars of length $7 built from 1m bars that open in [$4, $5), oldest first, at most $6. Pieces of time begin at $8,
+-- where their first bar opens, have the minutes before $14, and cut their last bar off at $9: sessions, or stretches of
+-- the clock with a session in each. Bars are named by the labels $11 of pieces, else by when they open.
 -- One is partial while its time is not over at $12, or a minute of it may still be told: minutes are known until the
--- newest final one before $13, or until the source was asked; after $10 of a session none has to come.
--- The sessions have an order, so that a few bars are found without building all.
+-- newest final one before $13, or until the source was asked, both as known at $3; after $10 of a piece none has to come.
+-- The pieces have an order, so that a few bars are found without building all.
 WITH told AS MATERIALIZED (
     SELECT greatest(
         (SELECT max(ts) + interval '1 minute' FROM {table}
@@ -11,8 +12,9 @@ WITH told AS MATERIALIZED (
         (SELECT max(ts) + interval '1 minute' FROM candle_revisions
          WHERE symbol = $1 AND interval = $2 AND ts >= $4 AND ts < $13 AND status <> 'partial'
            AND as_of <= $3 AND superseded_at > $3),
-        (SELECT max(through) FROM ingestion_cursor
-         WHERE symbol = $1 AND interval = $2 AND ($3::timestamptz IS NULL OR asked_at <= $3))
+        (SELECT max(through) FROM ingestion_cursor WHERE symbol = $1 AND interval = $2 AND $3::timestamptz IS NULL),
+        (SELECT through FROM cursor_history
+         WHERE symbol = $1 AND interval = $2 AND known_at <= $3 ORDER BY known_at DESC LIMIT 1)
     ) AS through
 )
 SELECT coalesce(session.label, bar.ts) AS ts, open, high, low, close, volume, as_of, revision, provider,
@@ -20,8 +22,8 @@ SELECT coalesce(session.label, bar.ts) AS ts, open, high, low, close, volume, as
                  OR NOT coalesce(least(bar.ends, session.due) <= told.through, false) THEN 'partial'
             WHEN corrected THEN 'corrected' ELSE 'final' END AS status,
        adjustment, volume_scope
-FROM told CROSS JOIN unnest($8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
-     WITH ORDINALITY AS session (opens, closes, due, label, number)
+FROM told CROSS JOIN unnest($8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+                            $14::timestamptz[]) WITH ORDINALITY AS session (opens, closes, due, label, until, number)
 CROSS JOIN LATERAL (
     SELECT date_bin($7, ts, session.opens) AS ts,
            least(date_bin($7, ts, session.opens) + $7, session.closes) AS ends,
@@ -29,14 +31,15 @@ CROSS JOIN LATERAL (
            max(high) AS high,
            min(low) AS low,
            (array_agg(close ORDER BY ts))[count(*)] AS close,
-           sum(volume ORDER BY ts) AS volume,
+           -- NaN: no volume, since the minutes count the trades of different scopes
+           CASE WHEN min(volume_scope) = max(volume_scope) THEN sum(volume ORDER BY ts) ELSE 'NaN' END AS volume,
            max(as_of) AS as_of,
            sum(revision)::integer AS revision,
            string_agg(DISTINCT provider, '+' ORDER BY provider) AS provider,
            bool_or(status = 'partial') AS running,
            bool_or(status = 'corrected') AS corrected,
-           string_agg(DISTINCT adjustment, '+' ORDER BY adjustment) AS adjustment,
-           string_agg(DISTINCT volume_scope, '+' ORDER BY volume_scope) AS volume_scope
+           CASE WHEN bool_or(adjustment = 'raw') THEN 'raw' ELSE min(adjustment) END AS adjustment,
+           CASE WHEN min(volume_scope) = max(volume_scope) THEN min(volume_scope) ELSE 'mixed' END AS volume_scope
     FROM (
 {known}
     ) AS minute

@@ -1,7 +1,8 @@
 -- Writes the bars of one answer and moves its cursor; returns when the series last changed before, whether
 -- anything was done, and the bars that are new or changed.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
--- (a correction): what a second provider thinks of it is an opinion, not a correction.
+-- (a correction) from its newest answer: what a second provider thinks of it is an opinion, and an older answer that comes
+-- late is no correction. $20 is what the provider's prices were multiplied by, NULL where they are as sent.
 -- The bars open in [$17, $18]: else a plan may look at the whole series.
 -- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
 -- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
@@ -31,34 +32,36 @@ WITH head AS MATERIALIZED (
            CASE WHEN partial THEN 'partial' WHEN status IS NULL OR status = 'partial' THEN 'final' ELSE 'corrected' END
            AS new_status,
            coalesce(revision + 1, 0) AS new_revision
-    FROM met
+    FROM met AS known
     WHERE CASE WHEN status IS NULL THEN true
                WHEN status = 'partial'
                THEN NOT partial
                     OR (open, high, low, close, volume)
                        IS DISTINCT FROM (new_open, new_high, new_low, new_close, new_volume)
                ELSE NOT partial AND provider = $3 AND adjustment = $5
+                    AND {newer}
                     AND (open, high, low, close, volume)
                         IS DISTINCT FROM (new_open, new_high, new_low, new_close, new_volume)
           END
 ), kept AS (
     INSERT INTO candle_revisions (symbol, interval, ts, open, high, low, close, volume, provider, as_of,
-                                  superseded_at, status, revision, adjustment, volume_scope)
+                                  superseded_at, status, revision, adjustment, volume_scope, factor)
     SELECT symbol, interval, ts, open, high, low, close, volume, provider, as_of,
-           told_at, status, revision, adjustment, volume_scope
+           told_at, status, revision, adjustment, volume_scope, factor
     FROM changed
     WHERE status IS NOT NULL
     ON CONFLICT DO NOTHING
 ), bar AS (
     INSERT INTO {table} AS known (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
-                                  revision, adjustment, volume_scope)
+                                  revision, adjustment, volume_scope, factor)
     SELECT $1, $2, told_ts, new_open, new_high, new_low, new_close, new_volume, $3, told_at, new_status,
-           new_revision, $5, $6
+           new_revision, $5, $6, $20::float8
     FROM changed
     ON CONFLICT ({key}) DO UPDATE
     SET open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
         volume = EXCLUDED.volume, provider = EXCLUDED.provider, as_of = EXCLUDED.as_of, status = EXCLUDED.status,
-        revision = EXCLUDED.revision, adjustment = EXCLUDED.adjustment, volume_scope = EXCLUDED.volume_scope
+        revision = EXCLUDED.revision, adjustment = EXCLUDED.adjustment, volume_scope = EXCLUDED.volume_scope,
+        factor = EXCLUDED.factor
     WHERE known.revision < EXCLUDED.revision
     RETURNING ts, status, revision
 ), moved AS (
@@ -67,12 +70,13 @@ WITH head AS MATERIALIZED (
     FROM head
     WHERE known.symbol = $1 AND known.interval = $2 AND EXISTS (SELECT FROM bar)
 ), advanced AS (
-    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at)
-    SELECT $1, $2, $3, $14, $15, $16 FROM head WHERE fresh AND $14::timestamptz IS NOT NULL
+    INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at, known_at)
+    SELECT $1, $2, $3, $14, $15, $16, as_of FROM head WHERE fresh AND $14::timestamptz IS NOT NULL
     ON CONFLICT (symbol, interval, source) DO UPDATE
     SET through = greatest(known.through, EXCLUDED.through),
         last_bar = greatest(known.last_bar, EXCLUDED.last_bar),
-        asked_at = greatest(known.asked_at, EXCLUDED.asked_at)
+        asked_at = greatest(known.asked_at, EXCLUDED.asked_at),
+        known_at = EXCLUDED.known_at
 )
 SELECT head.before, head.fresh, extract(epoch FROM bar.ts)::float8 AS ts, bar.status, bar.revision
 FROM head LEFT JOIN bar ON true

@@ -1,4 +1,5 @@
--- What this database is and whether our tables are there.
+-- What this database is, and whether our tables and their versions are there. No lock on a table is taken.
 SELECT current_setting('server_version') AS postgresql,
        (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS timescaledb,
-       to_regclass('candles_intraday') IS NOT NULL AS migrated
+       to_regclass('candles_intraday') IS NOT NULL AS migrated,
+       to_regclass('schema_version') IS NOT NULL AS versioned

@@ -11,5 +11,6 @@ WHERE NOT EXISTS (
       AND CASE WHEN $5::timestamptz IS NULL THEN confirmed OR newer ELSE coalesce(look_at > $5, true) END
 ) AND NOT EXISTS (
     SELECT FROM quarantined_bars WHERE symbol = wanted.symbol AND interval = '1d' AND ts = day.ts
+      AND decision IS NULL AND reason <> 'differs'
 )
 ORDER BY 1, 2

@@ -29,6 +29,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(range_agg(tstzrange(ts, ts + interval '1 minute')), '{}') AS spans
     FROM quarantined_bars
     WHERE symbol = wanted.symbol AND interval = '1m' AND ts >= wanted.start_ts AND ts < wanted.end_ts
+      AND decision IS NULL AND reason <> 'differs'
 ) AS quarantined
 CROSS JOIN LATERAL unnest(
     tstzmultirange(tstzrange(wanted.start_ts, wanted.end_ts)) - (bars.spans - partial.spans)

@@ -1,2 +1,2 @@
--- What a former symbol is now, and since when.
-SELECT symbol, renamed FROM symbol_renames WHERE former = $1
+-- What a former symbol, of which $1 has the spellings, is now, and since when.
+SELECT symbol, renamed FROM symbol_renames WHERE former = ANY ($1::text[]) ORDER BY renamed DESC LIMIT 1

@@ -1,8 +1,10 @@
 """Yahoo Finance on the wire: charts and sparks without a key, for callers that look like a browser."""
 
 import re
+from dataclasses import replace
 
 from market_data.provider import Limit
+from market_data.simulate.adjust import AdjustedTape
 from market_data.simulate.protocol import Ask, Facts, Plan, Reply
 from market_data.simulate.protocols.yahoo.chart import chart
 from market_data.simulate.protocols.yahoo.spark import spark
@@ -41,6 +43,7 @@ def render(ask: Ask) -> Reply:
     agent = ask.headers.get("user-agent", "").strip()
     if not agent or _LIBRARY.match(agent) or ask.allowance.over:
         return throttled(ask)
+    ask = replace(ask, tape=AdjustedTape(ask.tape))
     endpoint, symbols = endpoint_of(ask), symbols_of(ask)
     if endpoint == "v8/finance/chart" and symbols:
         return chart(ask, symbols[0])

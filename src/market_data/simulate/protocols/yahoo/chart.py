@@ -1,12 +1,15 @@
 """The chart: columns with gaps, the minute that has only begun, and the trade that is off the grid."""
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
-from market_data.market.bar import Bars, Numbers
+from market_data.market.bar import Bars, Numbers, Split
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+from market_data.simulate.adjust import split_events
 from market_data.simulate.protocol import Ask, Reply
 from market_data.simulate.protocols.yahoo.meta import meta, whole
 from market_data.simulate.protocols.yahoo.window import Window, problem, read_window
@@ -42,6 +45,8 @@ def chart(ask: Ask, symbol: str) -> Reply:
         return window
     rows = chart_rows(ask, listing, window)
     result: dict[str, object] = {"meta": meta(ask, listing, window)}
+    if events := _events(ask, listing, window):
+        result["events"] = {"splits": events}
     indicators: dict[str, object] = {"quote": [{}]}
     if rows.times:
         result["timestamp"] = rows.times
@@ -50,6 +55,19 @@ def chart(ask: Ask, symbol: str) -> Reply:
             indicators["adjclose"] = [{"adjclose": rows.columns["close"]}]
     result["indicators"] = indicators
     return Reply(200, {"chart": {"result": [result], "error": None}}, CACHED)
+
+
+def _events(ask: Ask, listing: Listing, window: Window) -> dict[str, object]:
+    """The splits of the window, if they are asked for, by when their sessions open."""
+    if not re.search(r"\bsplits?\b", ask.params.get("events", "")):
+        return {}
+    return {str(at): _split(at, one) for at, one in split_events(listing, window.begin, window.end, ask.now)}
+
+
+def _split(at: int, one: Split) -> dict[str, object]:
+    ratio = Fraction(one.ratio).limit_denominator(1000)
+    shares = {"numerator": ratio.numerator, "denominator": ratio.denominator}
+    return {"date": at, **shares, "splitRatio": f"{ratio.numerator}:{ratio.denominator}"}
 
 
 def chart_rows(ask: Ask, listing: Listing, window: Window) -> Rows:
