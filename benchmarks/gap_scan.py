@@ -49,7 +49,7 @@ async def median(work: Callable[[], Awaitable[object]]) -> float:
 
 async def scan(database: Database, symbols: list[str]) -> gaps.Places:
     lacking = await gaps.short(database, symbols, SESSION, SESSION.seconds // 60)
-    return await gaps.minutes(database, [(symbol, SESSION) for symbol in lacking])
+    return await gaps.minutes(database, [(symbol, SESSION) for symbol in lacking], 0.0)
 
 
 async def measure(url: str, count: int) -> None:

@@ -85,7 +85,7 @@ def work(target: Database, newest: int) -> dict[str, Callable[[], Awaitable[obje
 
     async def scan() -> None:
         short = await gaps.short(target, symbols, session, MINUTES)
-        assert not await gaps.minutes(target, [(symbol, session) for symbol in short])
+        assert not await gaps.minutes(target, [(symbol, session) for symbol in short], 0.0)
 
     async def window() -> None:
         found = await target.fetch(SESSION, SYMBOL, moment(session.start), moment(session.end))

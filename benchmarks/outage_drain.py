@@ -16,7 +16,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from market_data.backfill.find import expected, missing
+from market_data.backfill.completeness import expected, missing
 from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
@@ -51,7 +51,7 @@ async def healed(parts: Parts, members: list[Instrument], outage: Span) -> float
     while True:
         now = parts.clock()
         places = [(one.symbol, span) for one in members for span in expected(one, Interval.M1, outage, now)]
-        left = await missing(parts.database, Interval.M1, places)
+        left = await missing(parts.database, Interval.M1, places, now)
         oldest = max(oldest, (await ledger.depths(parts.database))[Tier.T0].oldest_age)
         if not left and places:
             print(f"oldest backfill of T0: {oldest:.0f} s")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.backfill.find import expected
+from market_data.backfill.completeness import expected
 from market_data.calendar import MARGIN, code_of, hours_of, schedule_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.market.instrument import AssetType, Instrument, Tier

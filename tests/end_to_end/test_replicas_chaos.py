@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from market_data.backfill.find import expected, missing
+from market_data.backfill.completeness import expected, missing
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
@@ -311,7 +311,7 @@ async def outages(folder: Path, *, count: int, seconds: float, length: float) ->
 async def lacking(database: Database, instruments: list[Instrument], span: Span) -> dict[str, list[Span]]:
     now = time.time()
     places = [(one.symbol, part) for one in instruments for part in expected(one, Interval.M1, span, now)]
-    return await missing(database, Interval.M1, places)
+    return await missing(database, Interval.M1, places, now)
 
 
 async def healed(database: Database, instruments: list[Instrument], span: Span) -> float:

@@ -216,7 +216,8 @@ class Market:
     async def days(self, symbol: str) -> dict[str, float]:
         """The closes of the final daily bars, by date."""
         rows = await self.sql(
-            "SELECT ts, close FROM candles_daily WHERE symbol = $1 AND status <> 'partial' ORDER BY ts", symbol
+            "SELECT ts, close FROM candles_daily WHERE symbol = $1 AND status <> 'partial' ORDER BY ts",
+            symbol,
         )
         return {f"{row['ts']:%Y-%m-%d}": row["close"] for row in rows}
 

@@ -84,7 +84,9 @@ async def test_a_symbol_added_a_week_after_its_split_has_one_level_per_day(lab: 
     await market.backfill("SPL", f"{THURSDAY} 13:30", f"{TUESDAY} 19:59")
     assert await levels(market) == {**RAW, TUESDAY: {120.0}}
     assert await market.lost("SPL", f"{THURSDAY} 13:30", f"{TUESDAY} 20:00") == []
-    providers = {row["provider"] for row in await market.sql("SELECT DISTINCT provider FROM candles_intraday")}
+    providers = {
+        row["provider"] for row in await market.sql("SELECT DISTINCT provider FROM candles_intraday")
+    }
     assert providers == {"alpaca", "yahoo"}
 
 
@@ -124,9 +126,7 @@ async def test_a_daily_answer_has_one_row_per_label_and_one_level(lab: Lab) -> N
     assert all(one < other for one, other in pairwise(labels)), labels
     assert len({one["adjustment"] for one in told}) == 1
     assert {round(one["close"], 3) for one in told} == {50.0}
-    batch = await market.ask(
-        "POST", "/stocks/batch", json={"symbols": ["TWO"], "interval": "1d", "bars": 4}
-    )
+    batch = await market.ask("POST", "/stocks/batch", json={"symbols": ["TWO"], "interval": "1d", "bars": 4})
     last = batch.body["bars"]["TWO"]
     assert len({one["ts"] for one in last}) == len(last)
     assert {round(one["close"], 3) for one in last} == {50.0}

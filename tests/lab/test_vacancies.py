@@ -43,7 +43,9 @@ async def test_a_fresh_vacancy_is_provisional_and_a_later_look_confirms_it(lab: 
     assert all("confirmed" in str(run) and "alpaca" in str(run) and "yahoo" in str(run) for run in settled)
 
 
-async def test_one_provider_alone_confirms_the_minutes_of_a_thin_symbol_and_is_asked_no_more(lab: Lab) -> None:
+async def test_one_provider_alone_confirms_the_minutes_of_a_thin_symbol_and_is_asked_no_more(
+    lab: Lab,
+) -> None:
     market = await thin(lab, "yahoo")
     await market.run_until(f"{DAY} 23:00", every=1800)
     await market.run_until(FIVE_SESSIONS_ON, every=4 * 3600)

@@ -43,7 +43,9 @@ async def test_a_very_cheap_coin_keeps_its_digits(lab: Lab, provider: str) -> No
 )
 async def test_every_bar_is_on_one_page_whatever_its_size(lab: Lab, question: dict[str, str]) -> None:
     market = await lab("2024-07-03 18:00", only=("alpaca",), **MINUTES_ONLY)
-    rows = [row for row in sessions(["2024-07-02", "2024-07-03"], step=0.01) if row[0] < at("2024-07-03 17:00")]
+    rows = [
+        row for row in sessions(["2024-07-02", "2024-07-03"], step=0.01) if row[0] < at("2024-07-03 17:00")
+    ]
     market.trades("PAGE", rows)
     await market.follows(equity("PAGE"))
     await market.turn()

@@ -48,7 +48,9 @@ async def test_an_hour_on_the_clock_is_the_same_in_sql_and_in_the_api(lab: Lab) 
     market.trades("HOUR", minutes(OPEN, 180, 10.0, 100.0, step=0.01))
     await market.follows(equity("HOUR"))
     await market.turn()
-    rows = await market.sql("SELECT ts, open, close, volume FROM candles_1h WHERE symbol = 'HOUR' ORDER BY ts")
+    rows = await market.sql(
+        "SELECT ts, open, close, volume FROM candles_1h WHERE symbol = 'HOUR' ORDER BY ts"
+    )
     told = await market.bars("HOUR", "1h", start="2024-06-12 13:00", end="2024-06-12 16:30", anchor="clock")
     assert [f"{row['ts']:%Y-%m-%dT%H:%M:%SZ}" for row in rows] == [one["ts"] for one in told]
     assert [(row["open"], row["close"], row["volume"]) for row in rows] == [

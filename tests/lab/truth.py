@@ -24,7 +24,6 @@ Edit = Callable[[Bars, float], Bars]
 """What a provider has of some minutes at a moment, made of what others have."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Split:
     """From `effective` on (epoch seconds), one share of before is `ratio` shares."""

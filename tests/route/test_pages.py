@@ -41,7 +41,7 @@ class Asking:
     events: list[Event] = field(default_factory=list)
 
     async def bars(self, parts: Parts) -> Bars:
-        _, answer = await self.caller.ask("alpaca", TEN_MINUTES, self.now + 5, parts)
+        answer, *_ = await self.caller.ask("alpaca", TEN_MINUTES, self.now + 5, parts)
         assert isinstance(answer, Bars)
         return answer
 

@@ -78,7 +78,7 @@ async def adds_up(served: Served) -> list[set[State]]:
     found = []
     window = Span(OPEN - 3600, int(served.clock()) // 60 * 60)
     for one in BOTH:
-        runs = await coverage_of(served.parts.database, one, Interval.M1, window, served.clock())
+        runs = await coverage_of(served.parts.finder, one, Interval.M1, window)
         assert (runs[0].span.start, runs[-1].span.end) == (window.start, window.end)
         assert sum(run.span.seconds for run in runs) == window.seconds
         found.append({run.state for run in runs})

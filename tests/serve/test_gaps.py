@@ -57,7 +57,7 @@ async def healed(served: Served, question: dict[str, Any]) -> Any:
     pytest.fail("backfills were left undone")
 
 
-async def stored(served: Served) -> dict[int, tuple[float, ...]]:
+async def stored(served: Served) -> dict[int, tuple[float, float, float, float, float | None]]:
     found = await window(served.parts.database, "AAPL", Interval.M1, WINDOW, limit=1000, as_of=None)
     return {epoch(bar.ts): (bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in found}
 
@@ -164,6 +164,7 @@ async def test_minutes_that_nobody_has_become_vacant_and_are_not_asked_for_again
     assert await waiting_after_scan(full) == []
     full.simulator.simulator.switchboard.switch_off()
     opened, high, low, close, volume = before[OPEN + 1800]
+    assert volume is not None
     await full.write([(OPEN + 1800, opened, high, low, close, volume)])
     runs = (await full.get("/stats/coverage/AAPL", start=QUESTION["start"], end="2025-10-08T14:11:00Z")).json
     assert [one["state"] for one in runs["runs"]] == ["filled", "vacant"], "a late bar counts first"

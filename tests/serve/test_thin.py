@@ -44,7 +44,7 @@ async def test_a_day_of_three_trades_costs_a_bounded_number_of_calls(
     await a_day(served)
     calls = {name: one.asked for name, one in served.simulator.calls.items()}
     print(calls)  # noqa: T201 - shown with -rP
-    runs = await coverage_of(served.parts.database, THIN, Interval.M1, Span(OPEN, CLOSE), served.clock())
+    runs = await coverage_of(served.parts.finder, THIN, Interval.M1, Span(OPEN, CLOSE))
     assert {run.state for run in runs} == {State.FILLED, State.VACANT}
     assert sum(run.span.seconds for run in runs if run.state is State.FILLED) == 180
     minutes = (CLOSE - OPEN) // 60

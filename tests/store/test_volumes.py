@@ -43,7 +43,10 @@ def delivery(
     )
 
 
-async def stored(database: Database, redis_url: str, *told: Delivery) -> list[tuple[float, float, int]]:
+Told = tuple[float, float | None, int]
+
+
+async def stored(database: Database, redis_url: str, *told: Delivery) -> list[Told]:
     """Close, volume and revision of each bar once these were taken in, in this order."""
     await universe.put(database, [Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)])
     async with open_redis(redis_url) as redis:

@@ -134,7 +134,9 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bars for ever.")] = 1,
     recorded: Annotated[
         list[str] | None,
-        typer.Option(help="Play recorded bars: SYMBOL=FILE.csv or PROVIDER/SYMBOL=FILE.csv; may be repeated."),
+        typer.Option(
+            help="Play recorded bars: SYMBOL=FILE.csv or PROVIDER/SYMBOL=FILE.csv; may be repeated."
+        ),
     ] = None,
     timezone: Annotated[
         str, typer.Option(help="Time zone of times without one in recorded files.")

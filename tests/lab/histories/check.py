@@ -29,9 +29,7 @@ class Violation:
     detail: str
 
 
-async def check(
-    market: Market, history: History, played: Played, only: tuple[str, ...]
-) -> list[Violation]:
+async def check(market: Market, history: History, played: Played, only: tuple[str, ...]) -> list[Violation]:
     """Every violation of a history that has come to rest."""
     found = [("final before its end", one) for one in played.early]
     for one in history.symbols:
@@ -87,9 +85,7 @@ def _told(market: Market, one: Symbol, window: Span, only: Iterable[str]) -> dic
     return found
 
 
-async def _states(
-    market: Market, symbol: str, window: Span, labels: list[int]
-) -> dict[int, tuple[str, str]]:
+async def _states(market: Market, symbol: str, window: Span, labels: list[int]) -> dict[int, tuple[str, str]]:
     got = await market.get(f"/stats/coverage/{symbol}", start=utc(window.start), end=utc(window.end))
     assert got.status == 200, got.body
     runs = [(at(run["start"]), at(run["end"]), run["state"], run["why"]) for run in got.body["runs"]]
@@ -119,7 +115,9 @@ async def _built(market: Market, one: Symbol, window: Span) -> AsyncIterator[Fou
             yield "two rows for one label", f"{one.name} {interval}"
         grouped = {
             label: list(bars)
-            for label, bars in groupby(minutes, lambda bar: at(bar["ts"]) - (at(bar["ts"]) - _open(bar)) % seconds)  # noqa: B023 - it is used up at once
+            for label, bars in groupby(
+                minutes, lambda bar: at(bar["ts"]) - (at(bar["ts"]) - _open(bar)) % seconds
+            )  # noqa: B023 - it is used up at once
         }
         for bar in built:
             parts = grouped.get(at(bar["ts"]), [])
@@ -152,10 +150,10 @@ async def _replayed(market: Market, played: Played) -> AsyncIterator[Found]:
         differ = [label for label, bar in reading.bars.items() if again.bars.get(label) != bar]
         if differ:
             label = differ[0]
-            yield "as_of reads otherwise than it was", (
-                f"{reading.symbol} {reading.interval} {label} at {utc(reading.at)}: "
-                f"{reading.bars[label]} is {again.bars.get(label)}; {len(differ)} bars"
+            yield (
+                "as_of reads otherwise than it was",
+                (
+                    f"{reading.symbol} {reading.interval} {label} at {utc(reading.at)}: "
+                    f"{reading.bars[label]} is {again.bars.get(label)}; {len(differ)} bars"
+                ),
             )
-
-
-

@@ -11,7 +11,13 @@ from .. import truth
 from ..rows import MINUTE
 from ..truth import Edit
 
-PROVIDERS = (("yahoo",), ("alpaca",), ("alpaca", "yahoo"), ("alpaca", "tiingo", "yahoo"), ("twelvedata", "yahoo"))
+PROVIDERS = (
+    ("yahoo",),
+    ("alpaca",),
+    ("alpaca", "yahoo"),
+    ("alpaca", "tiingo", "yahoo"),
+    ("twelvedata", "yahoo"),
+)
 """The enabled providers of a service's life."""
 ACTIVE_MINUTES = (18, 24, 30)
 """How long each session trades after its open; nothing trades in the rest of it."""
@@ -114,14 +120,23 @@ def _row(chance: Random, label: int, opened: float) -> Row:
     start = _cents(opened)
     high = _cents(max(start, close) * (1 + abs(chance.gauss(0, 0.001))))
     low = _cents(min(start, close) * (1 - abs(chance.gauss(0, 0.001))))
-    return (label, start, max(high, start, close), min(low, start, close), close, float(chance.randrange(1, 400) * 100))
+    return (
+        label,
+        start,
+        max(high, start, close),
+        min(low, start, close),
+        close,
+        float(chance.randrange(1, 400) * 100),
+    )
 
 
 def _cents(price: float) -> float:
     return round(price, 2) if price > 5 else round(price, 4)
 
 
-def _befall(chance: Random, one: Symbol, only: tuple[str, ...], played: list[Span], later: list[Span]) -> None:
+def _befall(
+    chance: Random, one: Symbol, only: tuple[str, ...], played: list[Span], later: list[Span]
+) -> None:
     """What each provider does not have of a symbol, or has late or otherwise."""
     for provider in only:
         if chance.random() < 0.1 and len(only) > 1 and provider != only[0]:
@@ -191,7 +206,9 @@ def _phases(chance: Random, only: tuple[str, ...], played: list[Span], active: i
         phases.append(Phase(start, start + chance.choice((200, 900, 3000)), chance.choice(only), fault))
     if chance.random() < 0.15:
         start = chance.choice(played).start + chance.randrange(0, active * 60)
-        phases.append(Phase(start, start + chance.choice((300, 900)), clock_error=chance.choice(CLOCK_ERRORS)))
+        phases.append(
+            Phase(start, start + chance.choice((300, 900)), clock_error=chance.choice(CLOCK_ERRORS))
+        )
     return phases
 
 

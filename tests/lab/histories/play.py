@@ -71,7 +71,9 @@ async def read(
     )  # fmt: skip
     assert got.status == 200, json.dumps(got.body)
     keys = ("open", "high", "low", "close", "volume")
-    bars = {one["ts"]: tuple(one[key] for key in keys) for one in got.body["bars"] if one["status"] != "partial"}
+    bars = {
+        one["ts"]: tuple(one[key] for key in keys) for one in got.body["bars"] if one["status"] != "partial"
+    }
     return Reading(symbol, interval, window, at, bars)
 
 

@@ -185,7 +185,7 @@ async def test_what_is_deleted_by_hand_is_missing_also_where_it_was_compressed(d
     hour, hole = Span(ago(20), ago(20, 60)), Span(ago(20, 10), ago(20, 15))
     delete = "DELETE FROM candles_intraday WHERE ts >= $1 AND ts < $2"
     await database.run(delete, moment(hole.start), moment(hole.end))
-    assert await gaps.minutes(database, [("S1", hour)]) == [("S1", hole)]
+    assert await gaps.minutes(database, [("S1", hour)], 0.0) == [("S1", hole)]
     assert await gaps.short(database, ["S1"], hour, 60) == ["S1"]
 
 
