@@ -27,6 +27,8 @@ from market_data.store import universe
 from market_data.store.connect import Database
 from market_data.wiring import service
 
+from . import older
+
 change = import_module("market_data.universe.change")
 
 SIMULATOR_ADJUSTS = "splits" in Listing.__dataclass_fields__
@@ -130,7 +132,10 @@ def with_splits(listing: Listing, splits: Iterable[tuple[int, float]]) -> Listin
 
 def play(simulator: Running, tapes: Mapping[str, Tape]) -> None:
     """Let each provider of the simulator play a tape of its own."""
-    simulator.simulator.tapes.update(tapes)
+    if hasattr(simulator.simulator, "tapes"):
+        simulator.simulator.tapes.update(tapes)
+    else:
+        older.play(simulator, tapes)
 
 
 def _owner(loop: object) -> Any:

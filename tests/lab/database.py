@@ -10,6 +10,17 @@ INSERT INTO lab_clock VALUES (pg_catalog.now(), pg_catalog.clock_timestamp());
 CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT now FROM public.lab_clock';
 CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
     'SELECT now + (pg_catalog.clock_timestamp() - turned) FROM public.lab_clock';
+DO $$
+DECLARE
+    place record;
+BEGIN
+    FOR place IN SELECT table_name, column_name FROM information_schema.columns
+                 WHERE table_schema = 'public' AND column_default = 'now()' LOOP
+        EXECUTE format('ALTER TABLE public.%I ALTER COLUMN %I SET DEFAULT public.now()',
+                       place.table_name, place.column_name);
+    END LOOP;
+END
+$$;
 """
 
 

@@ -1,6 +1,14 @@
-"""Random histories leave nothing wrong behind. `LAB_SEED=7 pytest tests/lab/test_histories.py` plays one life again."""
+"""Random histories leave nothing wrong behind. `LAB_SEED=7 pytest tests/lab/test_histories.py` plays one life again.
 
+LAB_HISTORIES says how many are played; `make soak` plays 10,000 if it is not set.
+"""
+
+import asyncio
+import json
 import os
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +19,11 @@ from .histories.life import HISTORIES, live
 
 pytestmark = pytest.mark.anyio
 
+TESTS = Path(__file__).parents[1]
 COUNT = int(os.environ.get("LAB_HISTORIES", "200"))
+MANY = int(os.environ.get("LAB_HISTORIES", "10000"))
 SEEDS = [int(os.environ["LAB_SEED"])] if "LAB_SEED" in os.environ else range(1, COUNT // HISTORIES + 1)
+FIRST_OF_MANY = 100_000
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -22,3 +33,31 @@ async def test_a_life_of_random_histories_leaves_nothing_wrong_behind(
     await lab_database.shadow_clock(postgres_url)
     life = await live(seed, Stores(postgres_url, redis_url, redis_is_ours=True))
     assert life.violations == [], str(life)
+
+
+@pytest.mark.soak
+async def test_thousands_of_random_histories_leave_nothing_wrong_behind() -> None:
+    started, lives = time.perf_counter(), MANY // HISTORIES
+    jobs = max(len(os.sched_getaffinity(0)), 1)
+    each = -(-lives // jobs)
+    told = await asyncio.gather(
+        *(_some(at, min(each, FIRST_OF_MANY + lives - at))
+          for at in range(FIRST_OF_MANY, FIRST_OF_MANY + lives, each))
+    )  # fmt: skip
+    found = [one for some in told for one in some]
+    seconds = time.perf_counter() - started
+    print(f"{len(found) * HISTORIES} histories in {seconds:.0f} s, {jobs} at once")  # noqa: T201 - shown by -rP
+    wrong = [one["text"] for one in found if one["violations"]]
+    assert not wrong, "\n".join(wrong[:20])
+    assert len(found) == lives
+
+
+async def _some(first: int, lives: int) -> list[dict[str, object]]:
+    """What a process of its own tells of some lives."""
+    path = os.pathsep.join([*(one for one in sys.path if one), str(TESTS)])
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lab.histories", str(first), str(lives)),
+        env={**os.environ, "PYTHONPATH": path}, stdout=asyncio.subprocess.PIPE, limit=2**26,
+    )  # fmt: skip
+    assert process.stdout is not None
+    return [json.loads(line) async for line in process.stdout]

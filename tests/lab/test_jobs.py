@@ -57,7 +57,7 @@ async def test_days_of_a_provider_that_is_due_only_next_morning_are_waited_for(l
 
 async def test_a_dead_letter_whose_bars_have_come_is_settled_and_blocks_nothing(lab: Lab) -> None:
     market = await lab(f"{DAY} 16:00", only=("yahoo",), **MINUTES_ONLY)
-    market.trades("DEAD", session(DAY, step=0.01))
+    market.trades("DEAD", [*session("2024-06-11"), *session(DAY, step=0.01)])
     await market.follows(equity("DEAD"))
     await market.turn()
     await market.sql(

@@ -44,27 +44,40 @@ async def test_no_minute_is_lost_where_providers_are_late_for_a_while(
     assert await market.states("LATE", OPEN, f"{DAY} 20:00") == {"filled"}
 
 
-async def test_an_exchange_that_is_always_a_quarter_of_an_hour_late_is_stored_whole(lab: Lab) -> None:
+PARIS = {day: minutes(f"{day} 07:00", 510, 70.0, step=0.01) for day in ("2024-06-11", DAY)}
+
+
+async def test_a_symbol_that_is_new_on_such_an_exchange_is_stored_whole(lab: Lab) -> None:
     market = await lab(f"{DAY} 07:00", only=("yahoo",), **MINUTES_ONLY)
-    market.trades("VOD.L", minutes(f"{DAY} 07:00", 510, 70.0, step=0.01), exchange="XLON")
-    await market.follows(equity("VOD.L", "XLON"))
+    market.trades("NEW.PA", PARIS[DAY], exchange="XPAR")
+    await market.follows(equity("NEW.PA", "XPAR"))
     market.provider("yahoo").is_late(15)
     await market.run_until(f"{DAY} 09:00", every=120)
-    assert await market.lost("VOD.L", f"{DAY} 07:00", f"{DAY} 08:40") == []
     await market.run_until(f"{DAY} 16:10", every=600)
-    assert await market.lost("VOD.L", f"{DAY} 07:00", f"{DAY} 15:30") == []
+    assert await market.lost("NEW.PA", f"{DAY} 07:00", f"{DAY} 15:30") == []
+
+
+async def test_an_exchange_that_is_always_a_quarter_of_an_hour_late_is_stored_whole(lab: Lab) -> None:
+    market = await lab(f"{DAY} 07:00", only=("yahoo",), **MINUTES_ONLY)
+    market.trades("AIR.PA", [*PARIS["2024-06-11"], *PARIS[DAY]], exchange="XPAR")
+    await market.follows(equity("AIR.PA", "XPAR"))
+    market.provider("yahoo").is_late(15)
+    await market.run_until(f"{DAY} 09:00", every=120)
+    assert await market.lost("AIR.PA", f"{DAY} 07:00", f"{DAY} 08:40") == []
+    await market.run_until(f"{DAY} 16:10", every=600)
+    assert await market.lost("AIR.PA", f"{DAY} 07:00", f"{DAY} 15:30") == []
     assert await market.sql("SELECT * FROM vacancies") == []
-    assert await market.states("VOD.L", f"{DAY} 07:00", f"{DAY} 15:30") == {"filled"}
+    assert await market.states("AIR.PA", f"{DAY} 07:00", f"{DAY} 15:30") == {"filled"}
 
 
 async def test_what_the_delay_of_an_exchange_holds_back_is_pending(lab: Lab) -> None:
     market = await lab(f"{DAY} 07:00", only=("yahoo",), **MINUTES_ONLY)
-    market.trades("VOD.L", minutes(f"{DAY} 07:00", 510, 70.0, step=0.01), exchange="XLON")
-    await market.follows(equity("VOD.L", "XLON"))
+    market.trades("AIR.PA", [*PARIS["2024-06-11"], *PARIS[DAY]], exchange="XPAR")
+    await market.follows(equity("AIR.PA", "XPAR"))
     market.provider("yahoo").is_late(15)
     await market.run_until(f"{DAY} 09:00", every=120)
-    assert await market.states("VOD.L", f"{DAY} 07:00", f"{DAY} 08:40") == {"filled"}
-    assert await market.states("VOD.L", f"{DAY} 08:46", f"{DAY} 09:00") == {"pending"}
+    assert await market.states("AIR.PA", f"{DAY} 07:00", f"{DAY} 08:40") == {"filled"}
+    assert await market.states("AIR.PA", f"{DAY} 08:50", f"{DAY} 09:00") == {"pending"}
     rates = await market.metric('slo_gap_violation_rate{interval="1m",tier="T0"')
     assert set(rates.values()) == {0.0}
 

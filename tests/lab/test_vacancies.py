@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import Lab
 from .market import MINUTES_ONLY, Market, equity
-from .rows import at, minutes, session, sessions, utc
+from .rows import at, minutes, session, sessions
 
 pytestmark = pytest.mark.anyio
 
@@ -124,5 +124,3 @@ async def test_a_halt_is_provisional_while_it_lasts_and_costs_few_calls(lab: Lab
     await market.run_until(f"{DAY} 16:00", every=120)
     assert await market.states("HALT", f"{DAY} 14:00", f"{DAY} 15:30") <= {"vacant", "pending"}
     assert all("provisional" in str(run) for run in await vacant(market, "HALT"))
-    price = (await market.get("/stocks/HALT/price")).body
-    assert price["ts"] <= utc(at(f"{DAY} 14:00"))

@@ -83,7 +83,7 @@ class Simulator:
     def tape_of(self, provider: str) -> Tape:
         """What a provider plays from."""
         own = self.tapes.get(provider)
-        return self.tape if own is None else Rack((own, self.tape))
+        return self.tape if own is None else Rack((Rack((own,), self.splits), self.tape))
 
     async def answer(self, provider: str, ask: Ask) -> Answer:
         """Count a request, strike it with the faults that are on, and render it beside the event loop."""

@@ -13,8 +13,8 @@ from market_data.hosting import Stores
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
 
-from ..conftest import market
 from ..market import MINUTES_ONLY
+from ..opening import market
 from .check import Violation, check
 from .draw import PROVIDERS, History, draw
 from .play import play
