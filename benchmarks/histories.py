@@ -84,7 +84,9 @@ def table(results: dict[str, Result]) -> str:
     rows.append(("calls to providers", *(str(one.calls) for one in results.values())))
     rows.append(("seconds", *(f"{one.seconds:.0f}" for one in results.values())))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    )
 
 
 async def main() -> None:

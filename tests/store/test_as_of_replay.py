@@ -92,7 +92,9 @@ def _told(answer: Answer, now: float, through: int) -> Told:
     partial[-1:] = answer.partial
     final = bars.ts[~partial]
     last = int(final[-1]) if len(final) else None
-    end = min(int(now) // 60 * 60, max(last + 60 if last is not None else through, through) + 60 * answer.quiet)
+    end = min(
+        int(now) // 60 * 60, max(last + 60 if last is not None else through, through) + 60 * answer.quiet
+    )
     if answer.partial and len(bars):
         end = min(end, int(bars.ts[-1]))
     scope = VolumeScope.VENUE if answer.provider == "alpaca" else VolumeScope.UNKNOWN
@@ -114,7 +116,9 @@ async def _read(database: Database, now: float, as_of: datetime | None) -> list[
 
 
 async def _play(database: Database, answers: list[Answer], start: float) -> None:
-    await database.run("TRUNCATE candles_intraday, candle_revisions, series_heads, ingestion_cursor, cursor_history")
+    await database.run(
+        "TRUNCATE candles_intraday, candle_revisions, series_heads, ingestion_cursor, cursor_history"
+    )
     now, through, then = start, OPEN, []
     for answer in answers:
         now += answer.wait + 0.001  # later than the reads before

@@ -82,4 +82,6 @@ async def _run(url: str, statement: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else HISTORIES))
+    asyncio.run(
+        main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else HISTORIES)
+    )

@@ -58,7 +58,10 @@ FROM timescaledb_information.continuous_aggregates WHERE view_name = $1
 
 async def _old(url: str, folder: Path, apply: Apply) -> None:
     """The schema of 0.1.0, with TimescaleDB."""
-    for name, source in (("20251008_market_data_core.sql", "0.1.0.sql"), ("all.sql", "0.1.0.timescaledb.sql")):
+    for name, source in (
+        ("20251008_market_data_core.sql", "0.1.0.sql"),
+        ("all.sql", "0.1.0.timescaledb.sql"),
+    ):
         (folder / name).write_text((SCHEMAS / source).read_text(encoding="utf-8"), encoding="utf-8")
     await asyncio.to_thread(apply, url, folder / "all.sql")
 
@@ -160,7 +163,8 @@ async def test_a_symbol_that_is_renamed_meanwhile_keeps_all_its_bars(old: Databa
     await old.run("INSERT INTO symbol_universe VALUES ('S1', 'NASDAQ')")
     names = {"S1": "S9"}
     expected = [
-        {(names.get(symbol, symbol), ts): bar for (symbol, ts), bar in one.items()} for one in await _expected(old)
+        {(names.get(symbol, symbol), ts): bar for (symbol, ts), bar in one.items()}
+        for one in await _expected(old)
     ]
     await migrate(old)
     await _half(old)
@@ -172,7 +176,9 @@ async def test_a_symbol_that_is_renamed_meanwhile_keeps_all_its_bars(old: Databa
 
 async def test_what_is_built_on_them_is_named_before_anything_is_done(old: Database) -> None:
     await old.run("CREATE VIEW mine AS SELECT symbol, max(high) AS high FROM candles_1h GROUP BY symbol")
-    with pytest.raises(asyncpg.RaiseError, match="candles_1h is made anew, and mine is built on it") as raised:
+    with pytest.raises(
+        asyncpg.RaiseError, match="candles_1h is made anew, and mine is built on it"
+    ) as raised:
         await migrate(old)
     assert "Drop mine" in str(raised.value.hint)  # type: ignore[attr-defined]  # asyncpg sets it
     assert await number(old, NEXT) == 0
