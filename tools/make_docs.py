@@ -99,12 +99,12 @@ def _setting(name: str, field: FieldInfo) -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value is PydanticUndefined:
+    if value in (None, {}) or value is PydanticUndefined:
         return "unset"
     if isinstance(value, Mapping):
         return f"`{','.join(f'{key}={one}' for key, one in value.items())}`"
     if isinstance(value, tuple):
-        return f"`{','.join(value)}`"
+        return f"`{','.join(str(one) for one in value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
