@@ -30,7 +30,7 @@ class Witnesses:
         self._asked: deque[float] = deque(maxlen=MOST_A_MINUTE)
 
     async def ask(self, query: Query, told_by: str, spans: Sequence[Span], deadline: float) -> list[Evidence]:
-        """What anybody but `told_by` tells of each of the spans until the deadline (epoch seconds).
+        """What others than `told_by` and its venue send for each of the spans, until the deadline (epoch s).
 
         Where nobody can, nothing: no budget is waited for longer than WITNESS_SECONDS.
         """
@@ -45,7 +45,7 @@ class Witnesses:
                     question,
                     min(deadline, now + WITNESS_SECONDS),
                     trials=False,
-                    without=(told_by,),
+                    without=self._router.roster.of_venue(told_by, query),
                     trust_empty=True,
                 )
             except (NoProvider, StoreUnavailable):  # then what is doubted is decided without

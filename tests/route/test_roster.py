@@ -7,8 +7,10 @@ import pytest
 from market_data.market.bar import Bars
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Account, Facts, Limit, Provider, Query, Reach, Request
+from market_data.route.delays import Learned
 from market_data.route.roster import Roster
 from market_data.settings import InForce, read
 
@@ -72,3 +74,26 @@ def test_who_reaches_back_to_a_part_could_not_say_that_nothing_traded() -> None:
     assert both.could(asked(-7200, -600)) == ["all"]
     assert both.ranking(asked(-7200, -600)).order == ("all", "shallow")
     assert both.ranking(asked(-7200, -3600)).order == ("all",)
+
+
+def test_providers_of_one_venue_are_one_in_stocks_and_two_in_crypto() -> None:
+    iex = Reach("x", frozenset(AssetType), stock_venue="IEX")
+    three = roster({"alpaca": iex, "tiingo": iex, "yahoo": QUICK})
+    assert three.of_venue("alpaca", asked(-600, 0)) == ["alpaca", "tiingo"]
+    assert three.of_venue("yahoo", asked(-600, 0)) == ["yahoo"]
+    coin = Query(MINUTES, "BTC-USD", AssetType.CRYPTO, Span(int(NOW) - 600, int(NOW)), NOW)
+    assert three.of_venue("alpaca", coin) == ["alpaca"]
+
+
+def test_the_learned_delay_of_a_calendar_counts_where_it_is_longer() -> None:
+    both = roster({"quick": QUICK, "late": LATE}, POLICY_BARS_1M="quick")
+    both.delays.adopt({("quick", "XLON", Interval.M1): Learned(900.0, 0)})
+    assert both.settled_after(MINUTES, "XLON") == 900
+    assert both.settled_after(MINUTES, "XNYS") == 60
+
+
+def test_how_far_back_anybody_reaches() -> None:
+    month = Reach("x", EQUITY, depth=29 * DAY)
+    assert roster({"yahoo": month}).reaches_back(asked(-600, 0)) == NOW - 29 * DAY
+    assert roster({"yahoo": month, "all": QUICK}).reaches_back(asked(-600, 0)) == 0
+    assert roster({"yahoo": month}, PROVIDERS_DISABLED="yahoo").reaches_back(asked(-600, 0)) is None

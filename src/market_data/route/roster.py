@@ -155,6 +155,15 @@ class Roster:
         stocks = query.asset_type is not AssetType.CRYPTO
         return reach.stock_venue if stocks and reach.stock_venue else name
 
+    def of_venue(self, name: str, query: Query) -> list[str]:
+        """The providers whose bars count the same trades as a provider's, this one included."""
+        venue = self.venue(name, query)
+        return [
+            one
+            for one, provider in self.providers.items()
+            if query.capability in provider.facts.reach and self.venue(one, query) == venue
+        ]
+
     def probe(self, capability: Capability, kind: AssetType) -> Query:
         """A question about no symbol in particular, for what is newest, to see who would be asked."""
         now = self._clock()
