@@ -65,9 +65,7 @@ def json_rows(data: bytes) -> list[KnownBar]:
 
 def csv_rows(data: bytes) -> list[KnownBar]:
     found = csv.DictReader(io.StringIO(data.decode(), ""))
-    return [
-        msgspec.convert(row | {"volume": row["volume"] or None}, KnownBar, strict=False) for row in found
-    ]
+    return [msgspec.convert(row | {"volume": row["volume"] or None}, KnownBar, strict=False) for row in found]
 
 
 def ndjson_rows(data: bytes) -> list[KnownBar]:

@@ -1,7 +1,7 @@
 """What was read at a moment reads the same with `as_of` that moment, whatever was written since.
 
-Random histories of answers from two providers: late, partial, corrected, empty and asked for again. At each step
-bars of several lengths and sessions are read; after the last step all is read again with `as_of`.
+Random histories of answers from two providers: late, partial, corrected, empty and asked for again. At each
+step bars of several lengths and sessions are read; after the last step all is read again with `as_of`.
 """
 
 import asyncio
@@ -32,6 +32,9 @@ CRYPTO = hours_of("CRYPTO", AssetType.CRYPTO)
 DAY = 86_400
 
 
+DAYS = Span(OPEN - 3600, OPEN + 3 * DAY)
+
+
 @dataclass(frozen=True)
 class Reading:
     """A question that is asked at each step."""
@@ -40,7 +43,7 @@ class Reading:
     hours: Hours | None
     market: MarketHours = STOCK
     anchor: Anchor = Anchor.SESSION
-    span: Span = Span(OPEN - 3600, OPEN + 3 * DAY)
+    span: Span = DAYS
 
     def question(self, as_of: datetime | None) -> read.Question:
         length = Length(60 * self.minutes)
@@ -92,7 +95,9 @@ def _told(answer: Answer, now: float, through: int) -> Told:
     partial[-1:] = answer.partial
     final = bars.ts[~partial]
     last = int(final[-1]) if len(final) else None
-    end = min(int(now) // 60 * 60, max(last + 60 if last is not None else through, through) + 60 * answer.quiet)
+    end = min(
+        int(now) // 60 * 60, max(last + 60 if last is not None else through, through) + 60 * answer.quiet
+    )
     if answer.partial and len(bars):
         end = min(end, int(bars.ts[-1]))
     scope = VolumeScope.VENUE if answer.provider == "alpaca" else VolumeScope.UNKNOWN
@@ -114,7 +119,9 @@ async def _read(database: Database, now: float, as_of: datetime | None) -> list[
 
 
 async def _play(database: Database, answers: list[Answer], start: float) -> None:
-    await database.run("TRUNCATE candles_intraday, candle_revisions, series_heads, ingestion_cursor, cursor_history")
+    await database.run(
+        "TRUNCATE candles_intraday, candle_revisions, series_heads, ingestion_cursor, cursor_history"
+    )
     now, through, then = start, OPEN, []
     for answer in answers:
         now += answer.wait + 0.001  # later than the reads before

@@ -209,6 +209,7 @@ async def _built(database: Database, asked: Asked, *, as_of: datetime | None = N
 
 
 def _values(bar: KnownBar) -> Row:
+    assert bar.volume is not None
     return (epoch(bar.ts), bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 

@@ -65,7 +65,14 @@ def _model(rows: list[Row], step: int, hours: Hours, span: Span) -> list[Row]:
         ):
             bars[one[0] // step * step].append(one)
     return [
-        (at, these[0][1], max(one[2] for one in these), min(one[3] for one in these), these[-1][4], _sum(these))
+        (
+            at,
+            these[0][1],
+            max(one[2] for one in these),
+            min(one[3] for one in these),
+            these[-1][4],
+            _sum(these),
+        )
         for at, these in sorted(bars.items())
         if at in span
     ]

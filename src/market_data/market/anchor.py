@@ -39,8 +39,8 @@ def check_anchor(anchor: Anchor, length: Length) -> None:
         raise ValueError("a 1d bar begins with its session: leave anchor out, or use anchor=session")
     if Interval.D1.seconds % length.seconds:
         raise ValueError(
-            f"{length} does not divide a day, so that its bars have no fixed place on the clock: use a length "
-            "that does, such as 5m, 15m, 30m, 1h, 90m, 2h or 4h, or anchor=session"
+            f"{length} does not divide a day, so that its bars have no fixed place on the clock: use a "
+            "length that does, such as 5m, 15m, 30m, 1h, 90m, 2h or 4h, or anchor=session"
         )
 
 
@@ -62,7 +62,7 @@ def of_days(grid: SessionGrid, due: Times, span: Span) -> Pieces | None:
 
 
 def of_clock(grid: SessionGrid, due: Times, span: Span, step: int, *, only_sessions: bool) -> Pieces | None:
-    """Of the bars that open at multiples of `step` within `span`; with `only_sessions`, of their minutes alone.
+    """Of the bars that open at multiples of `step` within `span`; with `only_sessions`, of their minutes.
 
     A piece begins with the bar in which its session opens, and ends where the next one begins.
     """

@@ -153,7 +153,5 @@ def reading(
     if length.stored is Interval.D1:
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
         span = Span(Interval.D1.floor(span.start), span.end)
-    question = Question(
-        instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor
-    )
+    question = Question(instrument.symbol, length, span, market, asked.hours, as_of, anchor=asked.anchor)
     return Reading(question, window, sealed)

@@ -79,8 +79,8 @@ AnchorAt = Annotated[
     QueryParameter(
         name="anchor",
         schema_extra={"enum": [one.value for one in Anchor]},
-        description="What the opens of built bars are counted from: the open of each session (the default), or "
-        "the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
+        description="What the opens of built bars are counted from: the open of each session (the default), "
+        "or the clock, 00:00 UTC, as in the SQL views candles_5m and candles_1h.",
     ),
 ]
 Next = Annotated[
