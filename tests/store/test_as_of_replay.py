@@ -1,7 +1,7 @@
 """What was read at a moment reads the same with `as_of` that moment, whatever was written since.
 
-Random histories of answers from two providers: late, partial, corrected, empty and asked for again. At each step
-bars of several lengths and sessions are read; after the last step all is read again with `as_of`.
+Random histories of answers from two providers: late, partial, corrected, empty and asked for again. At each
+step bars of several lengths and sessions are read; after the last step all is read again with `as_of`.
 """
 
 import asyncio
@@ -32,6 +32,9 @@ CRYPTO = hours_of("CRYPTO", AssetType.CRYPTO)
 DAY = 86_400
 
 
+DAYS = Span(OPEN - 3600, OPEN + 3 * DAY)
+
+
 @dataclass(frozen=True)
 class Reading:
     """A question that is asked at each step."""
@@ -40,7 +43,7 @@ class Reading:
     hours: Hours | None
     market: MarketHours = STOCK
     anchor: Anchor = Anchor.SESSION
-    span: Span = Span(OPEN - 3600, OPEN + 3 * DAY)
+    span: Span = DAYS
 
     def question(self, as_of: datetime | None) -> read.Question:
         length = Length(60 * self.minutes)
