@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import Lab
 from .market import MINUTES_ONLY, Market, equity
-from .rows import days, session, sessions
+from .rows import at, session, sessions
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +108,10 @@ DAYS = [f"2024-06-{day:02d}" for day in (3, 4, 5, 6, 7, 10, 11, 12, 13, 14)]
 async def two_tellers(lab: Lab) -> Market:
     """Days of a 2:1 split first from Yahoo (split), then, Yahoo being out, from Alpha Vantage (raw)."""
     market = await lab("2024-06-12 02:00", only=("yahoo", "alphavantage"), CADENCE_T0="eod=86400")
-    market.trades_days("TWO", days([(day, 100.0 if day < MONDAY else 50.0) for day in DAYS], 1000.0))
+    market.trades_days("TWO", [
+        (at(f"{day} 00:00"), price, price, price, price, 1000.0)
+        for day in DAYS for price in (100.0 if day < MONDAY else 50.0,)
+    ])  # fmt: skip
     market.splits("TWO", 2, MONDAY)
     await market.follows(equity("TWO"))
     await market.turn()
@@ -124,8 +127,10 @@ async def test_a_daily_answer_has_one_row_per_label_and_one_level(lab: Lab) -> N
     told = await market.bars("TWO", "1d", start="2024-06-03 00:00")
     labels = [one["ts"] for one in told]
     assert all(one < other for one, other in pairwise(labels)), labels
-    assert len({one["adjustment"] for one in told}) == 1
-    assert {round(one["close"], 3) for one in told} == {50.0}
+    level = {one["adjustment"] for one in told}
+    assert len(level) == 1
+    right = {"split": {50.0}, "raw": {100.0, 50.0}}[level.pop()]
+    assert {round(one["close"], 3) for one in told} == right
     batch = await market.ask("POST", "/stocks/batch", json={"symbols": ["TWO"], "interval": "1d", "bars": 4})
     last = batch.body["bars"]["TWO"]
     assert len({one["ts"] for one in last}) == len(last)

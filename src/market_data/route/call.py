@@ -239,7 +239,9 @@ def _parsed(read: Callable[[Response], _T], response: Response) -> _T:
 
 
 def _added(so_far: Bars, answer: Answer | Page) -> Answer | Page:
-    """The bars that came so far with those of the next page."""
+    """The bars that came so far with those of the next page; before the first there is nothing to join."""
+    if not len(so_far):
+        return answer
     if isinstance(answer, Page):
         return Page(_joined([so_far, answer.bars]), answer.token)
     return _joined([so_far, answer]) if isinstance(answer, Bars) else answer
