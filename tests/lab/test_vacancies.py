@@ -124,3 +124,17 @@ async def test_a_halt_is_provisional_while_it_lasts_and_costs_few_calls(lab: Lab
     await market.run_until(f"{DAY} 16:00", every=120)
     assert await market.states("HALT", f"{DAY} 14:00", f"{DAY} 15:30") <= {"vacant", "pending"}
     assert all("provisional" in str(run) for run in await vacant(market, "HALT"))
+
+
+async def test_a_symbol_in_its_first_session_is_known_by_its_minutes(lab: Lab) -> None:
+    market = await lab(OPEN, only=("yahoo",), CADENCE_T0="bars_1m=60,eod=3600")
+    market.trades("NEW", [*session(DAY), *session("2024-06-13")])
+    await market.follows(equity("NEW"))
+    await market.run_until(f"{DAY} 15:00", every=600)
+    assert await market.lost("NEW", OPEN, f"{DAY} 14:50") == []
+    assert "unknown" not in await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d")
+    assert [one["last_error"] for one in await market.dead_letters()] == []
+    await market.run_until("2024-06-14 02:00", every=3600)
+    assert set(await market.days("NEW")) == {DAY, "2024-06-13"}
+    assert await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d") <= {"vacant"}
+    assert await market.dead_letters() == []

@@ -234,7 +234,7 @@ class Finder:
             thin = await vacancies.recent(connection, sorted(lacking), interval, now - THIN_PAUSE)
             new: list[New] = []
             wider: list[tuple[int, Span]] = []
-            unknown = await cursor.unknown(connection, sorted(lacking), interval)
+            unknown = await cursor.unknown(connection, sorted(lacking))
             for symbol, spans in lacking.items():
                 if symbol in unknown and unfinished.get(symbol) and asked_for is None:
                     continue  # one backfill asks for a symbol that nobody has ever had

@@ -176,7 +176,8 @@ class Healer:
                     newest_nearby=nearby or None,
                 )
             )
-        return *weigh(left, witnesses), bool(newest)
+        known = newest or not await cursor.unknown(self.database, [claimed.symbol])
+        return *weigh(left, witnesses), bool(known)
 
     async def _restated(
         self, claimed: Claimed, provider: str, instrument: Instrument, said: list[ProviderAnswer]
