@@ -112,6 +112,8 @@ def _symbol(chance: Random, name: str, played: list[Span], later: list[Span], ac
             if traded and (chance.random() < density or minutes == AFTERWARDS_MINUTES):
                 rows.append(_row(chance, session.start + MINUTE * minute, price))
                 price = rows[-1][4]
+        if chance.random() < 0.8:  # the closing cross: the feed is seen to have moved past the session
+            rows.append(_row(chance, session.end, price))
     return Symbol(name, rows, split)
 
 
