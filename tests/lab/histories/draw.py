@@ -81,7 +81,7 @@ def draw(seed: int, only: tuple[str, ...], sessions: list[Span]) -> History:
     played, later = sessions[:count], sessions[count:]
     symbols = [
         _symbol(chance, f"L{seed % 10_000_000:07d}{letter}", played, later, active)
-        for letter in "AB"[: chance.choices((1, 2), (2, 3))[0]]
+        for letter in "AB"[: chance.choices((1, 2), (1, 1))[0]]
     ]
     for one in symbols:
         _befall(chance, one, only, played, later)
