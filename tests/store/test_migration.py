@@ -67,6 +67,7 @@ TABLES = {
     "ingestion_cursor",
     "backfill_jobs",
     "series_heads",
+    "cursor_history",
     "universe_history",
     "symbol_renames",
     "candles_touched",
