@@ -33,6 +33,8 @@ change = import_module("market_data.universe.change")
 
 SIMULATOR_ADJUSTS = "splits" in Listing.__dataclass_fields__
 """Whether a tape names splits, and the simulator adjusts what Yahoo sends; of older builds the tape does it."""
+WORK_SECONDS = 300.0
+"""How long backfills may wait in one turn."""
 MOST_ROUNDS = 2000
 """Backfills in one turn; past it something makes them without end."""
 
@@ -79,8 +81,11 @@ class Inside:
         return await self.parts.finder.scan()
 
     async def work(self) -> int:
-        """Do backfills until none is due; returns how many were started."""
+        """Do backfills until none is due, or WORK_SECONDS have passed; returns how many were started."""
+        started = self.parts.clock()
         for rounds in range(MOST_ROUNDS):
+            if self.parts.clock() - started > WORK_SECONDS:
+                return rounds  # providers that ask for rests let time pass: a scenario has its next turn
             pause = await self.worker._start_some()
             if self.worker._running:
                 await asyncio.wait(self.worker._running)

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import uvloop
 from redis import Redis
 
 from market_data.hosting import Stores

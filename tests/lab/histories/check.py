@@ -53,7 +53,8 @@ async def _stored(market: Market, one: Symbol, window: Span, only: tuple[str, ..
         "FROM candles_intraday WHERE symbol = $1 AND interval = '1m' ORDER BY ts", one.name,
     )  # fmt: skip
     final = {row["at"]: row for row in rows if row["status"] != "partial"}
-    missing = sorted({label for bars in told.values() for label in bars} - set(final))
+    regular = market.truth.stories[one.name].hours.regular
+    missing = sorted({label for bars in told.values() for label in bars if regular.is_open(label)} - set(final))
     if missing:
         states = await _states(market, one.name, window, missing)
         for label, (state, why) in states.items():

@@ -81,7 +81,7 @@ def draw(seed: int, only: tuple[str, ...], sessions: list[Span]) -> History:
     played, later = sessions[:count], sessions[count:]
     symbols = [
         _symbol(chance, f"L{seed % 10_000_000:07d}{letter}", played, later, active)
-        for letter in "AB"[: chance.choices((1, 2), (2, 3))[0]]
+        for letter in "AB"[: chance.choices((1, 2), (1, 1))[0]]
     ]
     for one in symbols:
         _befall(chance, one, only, played, later)
@@ -112,6 +112,8 @@ def _symbol(chance: Random, name: str, played: list[Span], later: list[Span], ac
             if traded and (chance.random() < density or minutes == AFTERWARDS_MINUTES):
                 rows.append(_row(chance, session.start + MINUTE * minute, price))
                 price = rows[-1][4]
+        if chance.random() < 0.8:  # the closing cross: the feed is seen to have moved past the session
+            rows.append(_row(chance, session.end, price))
     return Symbol(name, rows, split)
 
 

@@ -3,10 +3,10 @@
 A seed stands for a whole life, so that what a history leaves behind in the process is played again too.
 """
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from random import Random
 
 from market_data.calendar import hours_of
 from market_data.hosting import Stores
@@ -51,7 +51,7 @@ class Life:
 
 def histories(seed: int, count: int = HISTORIES) -> tuple[tuple[str, ...], list[History]]:
     """The providers of a life, and its histories in order."""
-    chance = Random(seed)
+    chance = random.Random(seed)
     only = chance.choice(PROVIDERS)
     start = chance.randrange(FIRST_DAY, LAST_DAY)
     sessions = hours_of("XNYS", AssetType.EQUITY).regular.sessions(
@@ -70,6 +70,7 @@ async def live(seed: int, stores: Stores, count: int = HISTORIES) -> Life:
     """Play the histories of a seed on empty stores."""
     only, told = histories(seed, count)
     life = Life(seed, only)
+    random.seed(seed)  # the service draws its pauses
     started = time.perf_counter()
     first = told[0].sessions[0].start - 3600
     async with market(stores, first, only=only, settings=dict(MINUTES_ONLY)) as opened:

@@ -16,8 +16,10 @@ EVENING = 2.3 * 3600
 """Seconds after a session's close at which what is left over from it is looked at."""
 RESTS_AT = (0, 1, 4, 5)
 """The sessions after the history at whose evenings the service looks: by then all has come that ever comes."""
-MOST_TURNS = 5
+MOST_TURNS = 6
 """Turns of one evening."""
+PAUSE = 660.0
+"""Seconds between them: what waits since a symbol trades little is due by then."""
 
 Answers = dict[str, tuple[Any, ...]]
 
@@ -134,6 +136,18 @@ async def _rest(market: Market, history: History) -> None:
             continue
         await market.at(evening)
         for _ in range(MOST_TURNS):
-            if not await market.turn():
+            await market.turn()
+            if not await _waiting(market, history):
                 break
-            await market.later(120.0)
+            await market.later(PAUSE)
+
+
+async def _waiting(market: Market, history: History) -> int:
+    """How many backfills are due within the hour."""
+    names = [one.name for one in history.symbols]
+    [row] = await market.sql(
+        "SELECT count(*) AS n FROM backfill_jobs WHERE symbol = ANY ($1::text[]) "
+        "AND status IN ('queued', 'running') AND next_attempt_at < to_timestamp($2::float8)",
+        names, market.world.service() + 3600.0,
+    )  # fmt: skip
+    return int(row["n"])
