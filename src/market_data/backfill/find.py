@@ -183,12 +183,17 @@ class Finder:
         return made
 
     async def _look_again(self, now: float) -> int:
-        """Queue the vacancies that are due and that no other part of the scan has come to."""
+        """Queue the vacancies that are due and that no other part of the scan has come to.
+
+        Where bars have come meanwhile nothing is vacant any more.
+        """
         found = await vacancies.due(self.database, now, LOOKS_AT_ONCE)
         made = 0
         for (symbol, interval), spans in found.items():
             instrument = await universe.find(self.database, symbol)
             if instrument is not None:
+                async with self.database.transaction() as connection:
+                    await vacancies.take_back(connection, symbol, interval, spans)
                 look = _lacking(interval, [(symbol, one) for one in _labels(interval, spans)])
                 made += len(await self._queue(interval, [instrument], look))
         return made
