@@ -91,6 +91,8 @@ async def test_what_others_report_of_a_bar_that_the_first_had_wrong_leaves_a_tra
     market.provider("alpaca").revises("WRG", f"{DAY} 13:40", close=11.2)
     await market.follows(equity("WRG"))
     await market.turn()
+    market.provider("alpaca").is_out()
+    await market.backfill("WRG", OPEN, f"{DAY} 13:58", force=True)
     await market.run_until(f"{DAY} 23:00", every=1800)
     minute = at(f"{DAY} 13:40")
     close = (await market.stored("WRG", OPEN, f"{DAY} 14:00"))[minute]["close"]

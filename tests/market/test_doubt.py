@@ -199,6 +199,13 @@ def test_a_few_ticks_are_no_jump(low: float, high: float, tick: float) -> None:
     assert found(wide) == [], "nor a wide bar"
 
 
+@pytest.mark.parametrize(("price", "spike"), [(6.0, 9.0), (0.02, 0.04), (0.1, 0.4)])
+def test_a_round_price_that_stands_still_shows_no_grid(price: float, spike: float) -> None:
+    rows = [flat(FIRST + 60 * at, spike if at == 20 else price) for at in range(21)]
+    still = [(ts, last, last, last, last, 1e5) for ts, _, _, _, last, _ in rows]
+    assert found(still) == [([20], "jump", "quarantined")]
+
+
 def test_the_grid_of_prices_is_that_of_their_digits() -> None:
     assert tick_of(Bars.of([flat(FIRST, 50.0)])) == 0.01
     assert tick_of(Bars.of([flat(FIRST, 50.0), flat(FIRST + 60, 50.0 / 3)])) == 0.0

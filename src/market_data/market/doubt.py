@@ -24,6 +24,10 @@ NEAR = 0.05
 """Share by which a step may miss a ratio: the market moves overnight, too."""
 FEW_TICKS = 3
 """A move of so many price ticks is a step of the price grid, not a jump: 0.0001 to 0.0002."""
+TICK, TICK_BELOW_ONE = 0.01, 0.0001
+"""A coarser grid than that of US stocks, from a price of one on and below it, counts only if moves show it."""
+LEAST_MOVES = 5
+"""Moves that show a grid: a price that stands still at 6.00 does not say that a tick is 1."""
 FINEST_TICK = 12
 """Decimals of the finest price grid that is recognized."""
 WIDEST = {Interval.D1: 3.0}
@@ -104,9 +108,13 @@ def tick_of(bars: Bars) -> float:
     """The step of the grid that all prices lie on, a power of ten up to 1; 0 if there is none.
 
     It is at least the exchange's tick where the bars show it: 0.0001 for a stock at 0.0001 and 0.0002.
+    Round prices that hardly move show none.
     """
     prices = np.concatenate((bars.open, bars.high, bars.low, bars.close))
-    for decimals in range(FINEST_TICK + 1):
+    moves = (np.diff(bars.close, prepend=bars.close[:1]) != 0) | (bars.high != bars.low)
+    moved = np.count_nonzero(moves) >= LEAST_MOVES
+    coarsest = 1.0 if moved else TICK if prices.min(initial=np.inf) >= 1 else TICK_BELOW_ONE
+    for decimals in range(round(-np.log10(coarsest)), FINEST_TICK + 1):
         scaled = prices * 10.0**decimals
         steps = np.round(scaled)
         if ((steps >= 1) & (np.abs(scaled - steps) < 1e-6)).all():
