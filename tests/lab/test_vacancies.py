@@ -17,8 +17,8 @@ FIVE_SESSIONS_ON = "2024-06-21 02:00"
 
 
 BARS_IN_VACANCIES = """
-INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status, revision,
-                              adjustment, volume_scope)
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,
+                              revision, adjustment, volume_scope)
 SELECT symbol, interval, start_ts + make_interval(mins => n), 10, 10, 10, 10, 1, 'alpaca', now(), 'final', 0,
        'raw', 'venue'
 FROM vacancies, generate_series(0, 2) AS n

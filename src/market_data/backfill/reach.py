@@ -37,5 +37,9 @@ def beyond(roster: Roster, claimed: Claimed, instrument: Instrument) -> Beyond |
     first = ceil(since / step) * step
     if first <= claimed.span.start:
         return None
-    text = f"{BEYOND}: those that can be asked have bars since {moment(first):%Y-%m-%dT%H:%MZ}"
+    farthest, depth = max(roster.depths(query).items(), key=lambda one: one[1] or 0.0)
+    text = (
+        f"{BEYOND}: of those that can be asked {farthest} reaches back farthest, "
+        f"{(depth or 0.0) / 86_400:g} days, to {moment(first):%Y-%m-%dT%H:%MZ}"
+    )
     return Beyond(Span(claimed.span.start, min(first, claimed.span.end)), text)

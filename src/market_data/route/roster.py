@@ -125,16 +125,19 @@ class Roster:
 
         What a provider was refused does not count; what is only out at this moment does.
         """
-        depths = [
-            one.facts.reach[query.capability].depth
+        depths = self.depths(query).values()
+        return min((0.0 if depth is None else query.now - depth for depth in depths), default=None)
+
+    def depths(self, query: Query) -> dict[str, float | None]:
+        """By provider that can be asked for the series of `query`, the seconds it reaches back; None: all."""
+        return {
+            name: one.facts.reach[query.capability].depth
             for name, one in self.providers.items()
             if query.capability in one.facts.reach
             and query.asset_type in one.facts.reach[query.capability].asset_types
             and not self.disabled(name)
             and not self._barred(name, query)
-        ]
-        since = [0.0 if depth is None else query.now - depth for depth in depths]
-        return min(since, default=None)
+        }
 
     def serves(self, query: Query) -> bool:
         """Whether any provider that is enabled has bars of this kind, refused at this moment or not."""
