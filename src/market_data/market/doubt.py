@@ -25,7 +25,7 @@ NEAR = 0.05
 FEW_TICKS = 3
 """A move of so many price ticks is a step of the price grid, not a jump: 0.0001 to 0.0002."""
 TICK, TICK_BELOW_ONE = 0.01, 0.0001
-"""A coarser grid than that of US stocks, from a price of one on and below it, counts only if moves show it."""
+"""A grid coarser than that of US stocks, from a price of one on and below, counts only if moves show it."""
 LEAST_MOVES = 5
 """Moves that show a grid: a price that stands still at 6.00 does not say that a tick is 1."""
 FINEST_TICK = 12
