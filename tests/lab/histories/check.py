@@ -54,7 +54,9 @@ async def _stored(market: Market, one: Symbol, window: Span, only: tuple[str, ..
     )  # fmt: skip
     final = {row["at"]: row for row in rows if row["status"] != "partial"}
     regular = market.truth.stories[one.name].hours.regular
-    missing = sorted({label for bars in told.values() for label in bars if regular.is_open(label)} - set(final))
+    missing = sorted(
+        {label for bars in told.values() for label in bars if regular.is_open(label)} - set(final)
+    )
     if missing:
         states = await _states(market, one.name, window, missing)
         for label, (state, why) in states.items():
