@@ -231,6 +231,6 @@ class Socket(asyncio.Protocol):
 def _is_symbol(name: str) -> bool:
     """Whether the rest of a path can be a symbol: BTC/USD is one, AAPL/1m is none."""
     try:
-        return "/" not in name or "/" not in read_symbol(name)
+        return "/" not in name or (name.count("/") == 1 and bool(read_symbol(name)))
     except ValueError:
         return False
