@@ -110,7 +110,7 @@ async def test_a_full_window_makes_nothing(full: Served) -> None:
     assert (await full.ask("POST", "/ops/backfill", json=QUESTION)).json == {
         "jobs": [],
         "made": 0,
-        "note": "nothing is missing in this window: it is filled",
+        "note": "nothing is missing in this window: it is filled; with `force` it is asked for again",
     }
 
 

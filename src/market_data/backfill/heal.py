@@ -178,7 +178,8 @@ class Healer:
                     newest_nearby=moved_past(nearby, claimed.interval, hours, settled),
                 )
             )
-        return *weigh(left, witnesses), bool(newest)
+        known = newest or not await cursor.unknown(self.database, [claimed.symbol])
+        return *weigh(left, witnesses), bool(known)
 
     async def _restated(
         self, claimed: Claimed, provider: str, instrument: Instrument, said: list[ProviderAnswer]
