@@ -2,9 +2,9 @@
 
     python benchmarks/histories.py [--histories 200] [--first 1] [--old FOLDER] [--jobs N]
 
-FOLDER is a worktree of the older build, as `git worktree add FOLDER e5b02da` makes one. Without it, this build
-alone. Each history is a seed (tests/lab/histories): late, lost, revised and split bars, outages, wrong clocks,
-days off. A violation is counted once per history and kind.
+FOLDER is a worktree of the older build, as `git worktree add FOLDER e5b02da` makes one; without it, only this
+build is played. Each history comes from a seed (tests/lab/histories): late, lost, revised and split bars,
+outages, wrong clocks, days off. A violation is counted once per history and kind.
 """
 
 import argparse

@@ -1,14 +1,15 @@
-"""The only file here that knows the inside of the service: it starts it, and takes one turn of a loop at a time.
+"""The only file here that knows the inside of the service: starts it, and takes one turn of a loop at a time.
 
-Everything else drives the service by HTTP, SQL and the simulator. So another build of the service needs another
-copy of this file, and of nothing else.
+Everything else drives the service by HTTP, SQL and the simulator. Where another build differs, this file
+adapts.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from market_data.backfill.work import Worker
@@ -29,10 +30,18 @@ from market_data.wiring import service
 
 from . import older
 
-change = import_module("market_data.universe.change")
+
+def _module(name: str) -> Any:
+    """A module of the service; None where an older build has none of this name."""
+    return import_module(name) if find_spec(name) else None
+
+
+change = _module("market_data.universe.change")
+closures = _module("market_data.closures")
+timekeeping = _module("market_data.timekeeping")
 
 SIMULATOR_ADJUSTS = "splits" in Listing.__dataclass_fields__
-"""Whether a tape names splits, and the simulator adjusts what Yahoo sends; of older builds the tape does it."""
+"""Whether tapes name splits and the simulator adjusts what Yahoo sends; in older builds the tape does it."""
 WORK_SECONDS = 300.0
 """How long backfills may wait in one turn."""
 MOST_ROUNDS = 2000
@@ -61,10 +70,21 @@ class Inside:
     parts: Parts
     worker: Worker
     sweeper: Sweeper
+    noted: dict[str, bool] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:
         return self.parts.database
+
+    async def watch(self) -> None:
+        """Look at our clock, and for what other processes have announced of the calendar."""
+        if timekeeping is not None:
+            wrong = self.noted.get("clock", False)
+            vendor_time = self.parts.router.caller.vendor_time
+            look = timekeeping.look(self.database, vendor_time, self.parts.tell, was_wrong=wrong)
+            self.noted["clock"] = await look
+        if closures is not None:
+            await closures.load(self.database)
 
     async def sweep(self, only: Capability | None = None) -> list[Fetched]:
         """Make the fetch jobs that are due now, and do them."""
@@ -103,9 +123,12 @@ class Inside:
 
 @asynccontextmanager
 async def running(
-    stores: Stores, clock: Clock, settings: Mapping[str, str], wait: Pass
+    stores: Stores, clock: Clock, settings: Mapping[str, str], *, steady: Clock, wait: Pass
 ) -> AsyncIterator[Inside]:
-    """The service over `stores`, its clock being `clock`; where it would sleep, `wait` lets time pass."""
+    """The service over `stores`, its clock being `clock`; where it would sleep, `wait` lets time pass.
+
+    `steady` is the clock of the machine that nobody sets.
+    """
 
     def reread(over: Mapping[str, str]) -> Configuration:
         return read({**settings, **over}, dotenv=None)
@@ -115,6 +138,8 @@ async def running(
         await parts.loops.finish_work()  # the lab takes their turns
         parts.loops.stopping = False
         parts.router._sleep = wait
+        if timekeeping is not None:
+            parts.router.caller.vendor_time.steady = steady
         listener = listen("127.0.0.1", 0)
         server = asyncio.create_task(answer(build(parts), Sockets(parts), listener, parts.loops.finish_work))
         try:

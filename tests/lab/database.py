@@ -1,4 +1,4 @@
-"""The database's clock: `now()` of a lab's database is the service's time, as on a machine that has one clock."""
+"""The database's clock: `now()` is the service's time, as on a machine that has one clock."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A market that a scenario plays: what trades, what befalls the providers, how time passes, what is stored."""
+"""A market that a scenario plays: what trades, what befalls providers, how time passes, what is stored."""
 
 import asyncio
 import json
@@ -91,6 +91,7 @@ class Market:
 
     async def turn(self) -> int:
         """One turn of everything that the service does: sweep, scan, backfills; how many of these."""
+        await self.inside.watch()
         self.log += await self.inside.sweep()
         await self.inside.scan()
         return await self.inside.work()
@@ -188,8 +189,9 @@ class Market:
     async def stored(self, symbol: str, start: str, end: str) -> dict[int, dict[str, Any]]:
         """The final minutes that open in a window, by label."""
         rows = await self.sql(
-            "SELECT extract(epoch FROM ts)::bigint AS at, * FROM candles_intraday WHERE symbol = $1 "
-            "AND interval = '1m' AND status <> 'partial' AND ts >= to_timestamp($2) AND ts < to_timestamp($3)",
+            "SELECT extract(epoch FROM ts)::bigint AS at, * FROM candles_intraday "
+            "WHERE symbol = $1 AND interval = '1m' AND status <> 'partial' "
+            "AND ts >= to_timestamp($2) AND ts < to_timestamp($3)",
             symbol, float(at(start)), float(at(end)),
         )  # fmt: skip
         return {row["at"]: row for row in rows}

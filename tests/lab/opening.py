@@ -47,7 +47,9 @@ async def market(
             await lab_database.turn(connection, world.service())
 
         environment = {**_environment(simulator, only), **(settings or {})}
-        inside = await stack.enter_async_context(running(stores, world.service, environment, wait))
+        inside = await stack.enter_async_context(
+            running(stores, world.service, environment, steady=world, wait=wait)
+        )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Market(world, truth, simulator, inside, stores, session, connection)
 

@@ -15,9 +15,10 @@ OPEN = f"{DAY} 13:30"
 Read = dict[str, tuple[Any, ...]]
 
 
-async def final(market: Market, symbol: str, interval: str, **more: object) -> Read:
+async def final(market: Market, symbol: str, interval: str, as_of: str = "") -> Read:
     """The bars that are called final, by label."""
-    told = await market.bars(symbol, interval, start=OPEN, session="regular", **more)
+    known = {"as_of": as_of} if as_of else {}
+    told = await market.bars(symbol, interval, start=OPEN, end=f"{DAY} 20:00", session="regular", **known)
     return {
         one["ts"]: (one["open"], one["high"], one["low"], one["close"], one["volume"])
         for one in told

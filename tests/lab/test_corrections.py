@@ -88,12 +88,14 @@ async def test_an_older_answer_that_arrives_later_undoes_nothing(lab: Lab) -> No
 async def test_what_others_report_of_a_bar_that_the_first_had_wrong_leaves_a_trace(lab: Lab) -> None:
     market = await lab(f"{DAY} 14:00", only=("alpaca", "yahoo"), **MINUTES_ONLY)
     market.trades("WRG", chained(OPEN, [10.0] * 120))
-    market.provider("alpaca").revises("WRG", f"{DAY} 13:40", close=11.2)
+    market.provider("yahoo").revises("WRG", f"{DAY} 13:40", close=11.2)
+    market.provider("alpaca").is_out()
     await market.follows(equity("WRG"))
     await market.turn()
-    market.provider("alpaca").is_out()
+    market.provider().is_well()
+    market.provider("yahoo").is_out()
+    await market.later(600)
     await market.backfill("WRG", OPEN, f"{DAY} 13:58", force=True)
-    await market.run_until(f"{DAY} 23:00", every=1800)
     minute = at(f"{DAY} 13:40")
     close = (await market.stored("WRG", OPEN, f"{DAY} 14:00"))[minute]["close"]
     traces = [

@@ -1,4 +1,4 @@
-"""Random histories leave nothing wrong behind. `LAB_SEED=7 pytest tests/lab/test_histories.py` plays one life again.
+"""Random histories leave nothing wrong behind; `LAB_SEED=7 pytest tests/lab/test_histories.py` repeats one.
 
 LAB_HISTORIES says how many are played; `make soak` plays 10,000 if it is not set.
 """
@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ async def test_thousands_of_random_histories_leave_nothing_wrong_behind() -> Non
     assert len(found) == lives
 
 
-async def _some(first: int, lives: int) -> list[dict[str, object]]:
+async def _some(first: int, lives: int) -> list[dict[str, Any]]:
     """What a process of its own tells of some lives."""
     path = os.pathsep.join([*(one for one in sys.path if one), str(TESTS)])
     process = await asyncio.create_subprocess_exec(

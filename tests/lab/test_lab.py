@@ -1,7 +1,5 @@
 """The lab itself: a quiet hour is collected whole, and costs little."""
 
-import time
-
 import pytest
 
 from .conftest import Lab
@@ -15,9 +13,7 @@ async def test_an_hour_in_which_nothing_happens_is_stored_whole(lab: Lab) -> Non
     market = await lab("2024-06-12 13:30", only=("alpaca", "yahoo"), **MINUTES_ONLY)
     market.trades("CALM", session("2024-06-12", step=0.01))
     await market.follows(equity("CALM"))
-    t = time.monotonic()
     await market.run_until("2024-06-12 14:30")
-    print("60 turns", time.monotonic() - t)
     assert await market.lost("CALM", "2024-06-12 13:30", "2024-06-12 14:28") == []
     assert await market.wrong("CALM", "2024-06-12 13:30", "2024-06-12 14:28") == []
     assert await market.states("CALM", "2024-06-12 13:30", "2024-06-12 14:28") == {"filled"}

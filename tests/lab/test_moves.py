@@ -17,7 +17,7 @@ GME = [
 """GME's closes before its later 4:1 split: public facts, rounded."""
 
 CALM = [f"2024-05-{day:02d}" for day in (6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24)]
-STEPS = {
+STEPS: dict[str, list[float]] = {
     "up by half, then down by 13 %": [
         100,
         101,

@@ -1,4 +1,4 @@
-"""A 10:1 split on Monday 2024-06-10: minutes are raw, days split-adjusted, one row per label, one level per answer."""
+"""A 10:1 split on Monday 2024-06-10: minutes are raw, and each answer has one row per label and one level."""
 
 from itertools import pairwise
 

@@ -56,7 +56,7 @@ async def test_every_bar_is_on_one_page_whatever_its_size(lab: Lab, question: di
     for size in (7, len(whole) - 1, len(whole), len(whole) + 1):
         got, cursor = [], None
         while True:
-            more = {"cursor": cursor} if cursor else {}
+            more: dict[str, object] = {"cursor": cursor} if cursor else {}
             page = (await market.get("/stocks/PAGE/intraday", limit=size, **window, **more)).body
             got += [bar["ts"] for bar in page["bars"]]
             cursor = page["next"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-
+from typing import Any
 
 import numpy as np
 
@@ -178,7 +178,8 @@ def revised(label: int, since: float, **values: float) -> Edit:
 
 def _changed(bars: Bars, label: int, values: dict[str, float]) -> Bars:
     hit = bars.ts == label
-    told = replace(bars, **{name: np.where(hit, one, getattr(bars, name)) for name, one in values.items()})
+    columns: dict[str, Any] = {name: np.where(hit, one, getattr(bars, name)) for name, one in values.items()}
+    told = replace(bars, **columns)
     high = np.maximum(told.high, np.maximum(told.open, told.close))
     low = np.minimum(told.low, np.minimum(told.open, told.close))
     return replace(told, high=high, low=low)

@@ -1,4 +1,4 @@
-"""Plays lives outside of the test suite: `python -m lab.histories FIRST COUNT [HISTORIES]`, a line of JSON per life.
+"""Plays lives outside of the suite: `python -m lab.histories FIRST COUNT [HISTORIES]`, a JSON line per life.
 
 Servers of its own are started and stopped. PYTHONPATH names the build (its `src`) and this project's `tests`.
 """
@@ -13,13 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import uvloop
 from redis import Redis
 
+from lab import database as lab_database
 from market_data.hosting import Stores
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 
-from .. import database as lab_database
 from .life import HISTORIES, live
 
 _numbers = count()
@@ -29,18 +28,18 @@ _FASTER = ("fsync", "synchronous_commit", "full_page_writes")
 
 async def main(first: int, lives: int, histories: int) -> None:
     """Play the lives of consecutive seeds."""
-    with tempfile.TemporaryDirectory(prefix="md-") as folder:
-        with (
-            EmbeddedPostgres(Path(folder) / "pg") as postgres,
-            EmbeddedValkey(Path(folder) / "vk") as valkey,
-        ):
-            for setting in _FASTER:
-                await _run(postgres.url, f"ALTER SYSTEM SET {setting} = off")
-            await _run(postgres.url, "SELECT pg_reload_conf()")
-            await _run(postgres.url, f"CREATE DATABASE {_TEMPLATE}")
-            await _migrated(_named(postgres.url, _TEMPLATE))
-            for seed in range(first, first + lives):
-                print(await _one(seed, postgres.url, valkey.url, histories), flush=True)  # noqa: T201
+    with (
+        tempfile.TemporaryDirectory(prefix="md-") as folder,
+        EmbeddedPostgres(Path(folder) / "pg") as postgres,
+        EmbeddedValkey(Path(folder) / "vk") as valkey,
+    ):
+        for setting in _FASTER:
+            await _run(postgres.url, f"ALTER SYSTEM SET {setting} = off")
+        await _run(postgres.url, "SELECT pg_reload_conf()")
+        await _run(postgres.url, f"CREATE DATABASE {_TEMPLATE}")
+        await _migrated(_named(postgres.url, _TEMPLATE))
+        for seed in range(first, first + lives):
+            print(await _one(seed, postgres.url, valkey.url, histories), flush=True)  # noqa: T201
 
 
 async def _one(seed: int, postgres: str, valkey: str, histories: int) -> str:

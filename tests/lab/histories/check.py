@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from lab.market import Market
+from lab.rows import at, utc
 from market_data.market.bar import Bars, Row
 from market_data.market.span import Span
-from market_data.providers import discover
 
-from ..market import Market
-from ..rows import at, utc
 from .draw import History, Symbol
 from .play import Played, read
 
@@ -54,7 +53,9 @@ async def _stored(market: Market, one: Symbol, window: Span, only: tuple[str, ..
     )  # fmt: skip
     final = {row["at"]: row for row in rows if row["status"] != "partial"}
     regular = market.truth.stories[one.name].hours.regular
-    missing = sorted({label for bars in told.values() for label in bars if regular.is_open(label)} - set(final))
+    missing = sorted(
+        {label for bars in told.values() for label in bars if regular.is_open(label)} - set(final)
+    )
     if missing:
         states = await _states(market, one.name, window, missing)
         for label, (state, why) in states.items():
@@ -114,23 +115,19 @@ async def _built(market: Market, one: Symbol, window: Span) -> AsyncIterator[Fou
         labels = [bar["ts"] for bar in built]
         if len(labels) != len(set(labels)) or len(minutes) != len({bar["ts"] for bar in minutes}):
             yield "two rows for one label", f"{one.name} {interval}"
-        grouped = {
-            label: list(bars)
-            for label, bars in groupby(
-                minutes, lambda bar: at(bar["ts"]) - (at(bar["ts"]) - _open(bar)) % seconds
-            )  # noqa: B023 - it is used up at once
-        }
+        grouped = _grouped(minutes, seconds)
         for bar in built:
             parts = grouped.get(at(bar["ts"]), [])
             if parts and (wrong := _differs(bar, parts)):
                 yield "sums do not agree", f"{one.name} {interval} {bar['ts']}: {wrong}"
 
 
-def _open(bar: dict[str, Any]) -> int:
-    """When regular trading opens on the day of a bar; hours and five minutes count from there."""
-    label = at(bar["ts"])
-    summer_open = label - label % 86_400 + 13 * 3600 + 1800
-    return summer_open  # half past the hour, whatever the season
+def _grouped(minutes: list[dict[str, Any]], seconds: int) -> dict[int, list[dict[str, Any]]]:
+    """Minutes by the label of the built bar that they belong to; New York opens at half past, all year."""
+    return {
+        label: list(bars)
+        for label, bars in groupby(minutes, lambda bar: at(bar["ts"]) - (at(bar["ts"]) - 1800) % seconds)
+    }
 
 
 def _differs(bar: dict[str, Any], parts: list[dict[str, Any]]) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from lab import truth
+from lab.rows import MINUTE
+from lab.truth import Edit
 from market_data.market.bar import Row
 from market_data.market.span import Span
-
-from .. import truth
-from ..rows import MINUTE
-from ..truth import Edit
 
 PROVIDERS = (
     ("yahoo",),
@@ -94,7 +93,7 @@ def draw(seed: int, only: tuple[str, ...], sessions: list[Span]) -> History:
 
 def _symbol(chance: Random, name: str, played: list[Span], later: list[Span], active: int) -> Symbol:
     split = None
-    if len(played) > 1 and chance.random() < 0.5 or chance.random() < 0.1:
+    if (len(played) > 1 and chance.random() < 0.5) or chance.random() < 0.1:
         first = (played[1] if len(played) > 1 else later[0]).start
         split = (first - first % 86_400, chance.choice(RATIOS))
     density = chance.choices((1.0, 0.8, 0.4), (6, 2, 2))[0]
@@ -201,7 +200,7 @@ _TROUBLES: tuple[Trouble, ...] = (_holes, _late, _late_while, _silent, _hidden, 
 
 def _phases(chance: Random, only: tuple[str, ...], played: list[Span], active: int) -> list[Phase]:
     """Outages of providers, and a clock that is wrong for a while."""
-    phases = []
+    phases: list[Phase] = []
     while chance.random() < 0.35 and len(phases) < 2:
         start = chance.choice(played).start + chance.randrange(0, active * 60)
         fault = chance.choice(("http_500", "http_502", "garbage", "maintenance", "http_429"))

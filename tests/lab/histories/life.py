@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from lab.market import MINUTES_ONLY
+from lab.opening import market
 from market_data.calendar import hours_of
 from market_data.hosting import Stores
 from market_data.market.instrument import AssetType
 from market_data.market.span import Span
 
-from ..market import MINUTES_ONLY
-from ..opening import market
 from .check import Violation, check
 from .draw import PROVIDERS, History, draw
 from .play import play

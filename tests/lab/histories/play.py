@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.market import Market, equity
+from lab.rows import utc
+from lab.truth import Split, bars_of
 from market_data.market.span import Span
 
-from ..market import Market, equity
-from ..rows import utc
-from ..truth import Split, bars_of
 from .draw import History, Phase
 
 EVENING = 2.3 * 3600
 """Seconds after a session's close at which what is left over from it is looked at."""
 RESTS_AT = (0, 1, 4, 5)
-"""The sessions after the history at whose evenings the service looks: by then all has come that ever comes."""
+"""The sessions after the history at whose evenings the service looks: by then nothing more comes."""
 MOST_TURNS = 6
 """Turns of one evening."""
 PAUSE = 660.0
