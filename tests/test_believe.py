@@ -336,7 +336,7 @@ async def test_minutes_of_a_provider_that_adjusts_are_raw_before_and_after_a_spl
         0,
         0,
     )
-    assert others.asked == [Span(NEXT, NEXT + 180)]
+    assert others.asked == [Span(NEXT, NEXT + 600)]
     assert set((await way.stored()).items()) == {
         *((ts, 100.0) for ts, *_ in minutes(10)),
         *((ts, 25.0) for ts, *_ in minutes(10, NEXT)),

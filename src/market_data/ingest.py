@@ -220,7 +220,7 @@ def _instead(delivery: Delivery, believed: Believed, now: float) -> Iterator[Tol
             as_of=now,
             bars=one.bars,
             partial=np.zeros(len(one.bars), np.bool_),
-            asked_at=one.settled_before,
+            asked_at=min(one.settled_before, now),
         )
 
 

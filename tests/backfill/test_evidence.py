@@ -3,8 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.backfill.evidence import Finding, Witness, weigh
+from market_data.backfill.evidence import Finding, Witness, moved_past, weigh
+from market_data.calendar import hours_of
+from market_data.market.instrument import AssetType
+from market_data.market.interval import Interval
 from market_data.market.span import Span, merge
+
+from .moments import at
 
 SPAN = Span(600, 1200)
 
@@ -50,6 +55,21 @@ def test_two_providers_of_one_venue_are_one_witness() -> None:
 def test_two_venues_are_two_witnesses() -> None:
     findings, _ = weigh([SPAN], [witness("yahoo"), witness("alpaca", venue="IEX")])
     assert findings == [Finding(SPAN, ("alpaca", "yahoo"), newer=True)]
+
+
+NEW_YORK = hours_of("XNYS", AssetType.EQUITY)
+CLOSE = at("2024-06-12 20:00")
+
+
+def test_after_the_last_minute_of_a_session_no_newer_bar_is_waited_for() -> None:
+    def past(newest: int, settled: int) -> int | None:
+        return moved_past(newest, Interval.M1, NEW_YORK, settled)
+
+    assert past(CLOSE - 60, CLOSE + 599) == CLOSE - 60
+    assert past(CLOSE - 60, CLOSE + 600) == CLOSE
+    assert past(CLOSE - 3600, CLOSE + 600) == CLOSE - 3600, "its feed may have stopped before the close"
+    assert past(CLOSE + 900, CLOSE + 1200) == CLOSE + 900
+    assert past(0, CLOSE) is None
 
 
 MOMENT = st.integers(0, 40).map(lambda minute: minute * 60)

@@ -75,7 +75,9 @@ async def test_minutes_are_relabelled_converted_or_get_their_value_back(
     assert counts == {"relabelled": 10, "restored": 5, "converted": 5, "unknown": 0, "queued": 0}
     assert await database.fetch("SELECT * FROM candles_intraday ORDER BY ts") == before
 
-    (line,) = run("repair", "levels", "--symbol", "spl", "--json").json["series"]
+    done = run("repair", "levels", "--symbol", "spl", "--json")
+    assert done.code == 0, done.err
+    (line,) = done.json["series"]
     assert {name: line[name] for name in counts} == counts
     assert [tuple(row) for row in await database.fetch(ROWS)] == RAW
     kept = await database.fetch(

@@ -79,11 +79,11 @@ class Collector:
 
 @asynccontextmanager
 async def collecting(
-    provider: str, database: Database, redis_url: str, clock: Clock
+    provider: str, database: Database, redis_url: str, clock: Clock, file: Path
 ) -> AsyncIterator[Collector]:
     async with AsyncExitStack() as stack:
         config = SimulatorConfig(
-            recorded=dict.fromkeys((FUND.symbol, COIN.symbol), RECORDED), plans={provider: Plan.UNLIMITED}
+            recorded=dict.fromkeys((FUND.symbol, COIN.symbol), file), plans={provider: Plan.UNLIMITED}
         )
         simulator = await stack.enter_async_context(await start(config, clock))
         prefix = discover()[provider].facts.settings_prefix
@@ -124,9 +124,19 @@ async def _nothing(*_: object) -> None:
     """No backfills here: what is missing must come by itself."""
 
 
-def recorded() -> Iterator[Row]:
-    """The rows of the file. Its columns are Date, Open, Close, High, Low, Volume, its times New York's."""
-    with RECORDED.open(newline="") as lines:
+def with_volumes(path: Path) -> Path:
+    """A copy of the file in which each row has a volume: where bars are made of trades, none has 0."""
+    with RECORDED.open(newline="") as lines, path.open("w", newline="") as copy:
+        rows = csv.DictReader(lines)
+        writer = csv.DictWriter(copy, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows({**row, "Volume": 1000 + number} for number, row in enumerate(rows))
+    return path
+
+
+def recorded(file: Path) -> Iterator[Row]:
+    """The rows of a file. Its columns are Date, Open, Close, High, Low, Volume, its times New York's."""
+    with file.open(newline="") as lines:
         for row in csv.DictReader(lines):
             local = datetime.strptime(row["Date"], "%m/%d/%Y %H:%M").replace(
                 tzinfo=ZoneInfo("America/New_York")
@@ -138,19 +148,20 @@ def recorded() -> Iterator[Row]:
 
 @pytest.mark.parametrize("provider", sorted(discover()))
 async def test_recorded_minutes_are_stored_once_and_value_for_value(
-    provider: str, database: Database, redis_url: str
+    provider: str, database: Database, redis_url: str, tmp_path: Path
 ) -> None:
     reach = discover()[provider].facts.reach[Capability.BARS_1M]
     instrument = FUND if FUND.asset_type in reach.asset_types else COIN  # the rows are the same
+    file = with_volumes(tmp_path / "minutes.csv") if reach.trades_alone else RECORDED
     await universe.put(database, [instrument])
     clock = Clock(FIRST)
-    async with collecting(provider, database, redis_url, clock) as collector:
+    async with collecting(provider, database, redis_url, clock, file) as collector:
         while clock.at < LAST:
             await collector.collect(clock())
             clock.at += STEP
     span = Span.between(FIRST - timedelta(days=1), LAST)
     stored = await window(database, instrument.symbol, Interval.M1, span, limit=10_000, as_of=None)
-    expected = list(recorded())
+    expected = list(recorded(file))
     assert len(expected) == 1563
     if not reach.early_and_late:
         regular = hours_of(instrument.exchange, instrument.asset_type).regular

@@ -16,6 +16,16 @@ LATER = [f"2024-06-{day}" for day in (13, 14, 17, 18, 20, 21)]
 FIVE_SESSIONS_ON = "2024-06-21 02:00"
 
 
+BARS_IN_VACANCIES = """
+INSERT INTO candles_intraday (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status, revision,
+                              adjustment, volume_scope)
+SELECT symbol, interval, start_ts + make_interval(mins => n), 10, 10, 10, 10, 1, 'alpaca', now(), 'final', 0,
+       'raw', 'venue'
+FROM vacancies, generate_series(0, 2) AS n
+WHERE end_ts - start_ts = interval '3 minutes' AND interval = '1m'
+"""
+
+
 async def thin(lab: Lab, *only: str) -> Market:
     """THIN trades in the first two minutes of each five; an hour of its session has been collected."""
     market = await lab(OPEN, only=only, **MINUTES_ONLY)
@@ -125,3 +135,39 @@ async def test_a_halt_is_provisional_while_it_lasts_and_costs_few_calls(lab: Lab
     await market.run_until(f"{DAY} 16:00", every=120)
     assert await market.states("HALT", f"{DAY} 14:00", f"{DAY} 15:30") <= {"vacant", "pending"}
     assert {run["certainty"] for run in await vacant(market, "HALT")} == {"provisional"}
+
+
+async def test_a_symbol_in_its_first_session_is_known_by_its_minutes(lab: Lab) -> None:
+    market = await lab(OPEN, only=("yahoo",), CADENCE_T0="bars_1m=60,eod=3600")
+    market.trades("NEW", [*session(DAY), *session("2024-06-13")])
+    await market.follows(equity("NEW"))
+    await market.run_until(f"{DAY} 15:00", every=600)
+    assert await market.lost("NEW", OPEN, f"{DAY} 14:50") == []
+    assert "unknown" not in await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d")
+    assert [one["last_error"] for one in await market.dead_letters()] == []
+    await market.run_until("2024-06-14 02:00", every=3600)
+    assert set(await market.days("NEW")) == {DAY, "2024-06-13"}
+    assert await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d") <= {"vacant"}
+    assert await market.dead_letters() == []
+
+
+async def test_a_vacancy_whose_bars_have_come_by_themselves_is_looked_at_no_more(lab: Lab) -> None:
+    market = await thin(lab, "alpaca", "yahoo")
+    await market.sql(BARS_IN_VACANCIES)
+    await market.run_until(f"{DAY} 22:30", every=1800)
+    assert await market.sql("SELECT * FROM vacancies WHERE look_at <= now()") == []
+    runs = (await market.coverage("THIN", OPEN, f"{DAY} 13:50"))["runs"]
+    assert {run["state"] for run in runs} == {"filled"}
+    left = await market.sql("SELECT start_ts FROM vacancies")
+    assert not [one for one in left if at(OPEN) <= one["start_ts"].timestamp() < at(f"{DAY} 13:50")]
+
+
+async def test_a_recheck_leaves_what_nobody_can_tell_to_a_backfill_of_its_own(lab: Lab) -> None:
+    market = await thin(lab, "alpaca", "yahoo")
+    await market.run_until(f"{DAY} 23:00", every=1800)
+    left = await market.sql("SELECT start_ts, forced FROM backfill_jobs WHERE status = 'queued'")
+    assert [(f"{one['start_ts']:%H:%M}" >= "19:00", one["forced"]) for one in left] == [(True, False)]
+    wish = await market.backfill("THIN", OPEN, f"{DAY} 19:59", force=True)
+    assert wish.body["made"] == 1
+    forced = await market.sql("SELECT reason, status FROM backfill_jobs WHERE forced ORDER BY id")
+    assert [(one["reason"], one["status"]) for one in forced] == [("recheck", "done"), ("operator", "done")]

@@ -206,8 +206,10 @@ async def test_what_has_no_known_level_is_quarantined_until_the_split_is_known(
 
     loud._reels = reported  # now it is
     await sweep(served, f"{MONDAY}T22:00:00Z")
-    await served.parts.database.run("UPDATE backfill_jobs SET next_attempt_at = now()")
-    await done(served)
+    for _ in range(2):  # the first look learns of the split, the next one at the latest converts
+        await served.parts.database.run("UPDATE quarantined_bars SET look_at = '2024-06-01Z'")
+        await served.parts.finder.scan()
+        await done(served)
     assert await minutes_of(served, FRIDAY) == [
         (1210.0, 1000.0, "raw", 10.0, 0, 60),
         (1210.0, 1000.0, "raw", None, 0, 330),

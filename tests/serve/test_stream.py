@@ -291,7 +291,7 @@ async def test_pages_from_elsewhere_are_refused_unless_they_are_named(
     assert b"WS_ORIGINS" in (refused.value.response.body or b"")
 
 
-@pytest.mark.parametrize("path", ["AAPL/1m", "../stream"])
+@pytest.mark.parametrize("path", ["AAPL/1m/5m", "../stream"])
 async def test_there_is_no_websocket_elsewhere(served: Served, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with served.follow(path):

@@ -153,8 +153,10 @@ async def test_raw_and_split_days_live_side_by_side(database: Database) -> None:
     await tell(database, [row(day, 100.0)], split)
     (changed,) = await tell(database, [row(day, 101.0)], split)
     assert (changed.adjustment, changed.revision) == ("split", 1)
-    found = {bar.adjustment: (bar.close, bar.status) for bar in await _stored(database, Interval.D1)}
+    rows = await database.fetch("SELECT adjustment, close, status FROM candles_daily")
+    found = {row["adjustment"]: (row["close"], row["status"]) for row in rows}
     assert found == {"raw": (400.0, "final"), "split": (101.0, "corrected")}
+    assert len(await _stored(database, Interval.D1)) == 1, "days that are read are of one level"
     assert await _revisions(database) == [(0, 100.0, "final", raw.at + 1e-6, raw.at + 2e-6)]
 
 

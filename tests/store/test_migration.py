@@ -77,7 +77,6 @@ TABLES = {
     "quarantined_bars",
     "known_splits",
     "calendar_changes",
-    "cursor_history",
     "split_checks",
 }
 STEPS = [str(one) for one in known() if one.part == "core"]

@@ -134,7 +134,7 @@ async def coverage_of(finder: Finder, instrument: Instrument, interval: Interval
         backfills=unfinished.get(instrument.symbol, []),
         settled=settled_before(interval, hours, now, delay_of(finder.roster, interval, hours)),
         since=since[instrument.symbol],
-        unknown=bool(await cursor.unknown(database, [instrument.symbol], interval)),
+        unknown=bool(await cursor.unknown(database, [instrument.symbol])),
     )
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
     return runs(
@@ -158,10 +158,12 @@ async def why_nothing(finder: Finder, instrument: Instrument, interval: Interval
         return "nothing is missing in this window"
     states = {one.state for one in await coverage_of(finder, instrument, interval, whole)}
     names = ", ".join(sorted(states))
-    early = ""
+    hint = ""
     if states == {State.CLOSED} and not finder.in_force.settings.gap_extended_hours:
-        early = "; early and late trading counts only with GAP_EXTENDED_HOURS=true"
-    return f"nothing is missing in this window: it is {names}{early}"
+        hint = "; early and late trading counts only with GAP_EXTENDED_HOURS=true"
+    elif states & {State.FILLED, State.VACANT}:
+        hint = "; with `force` it is asked for again"
+    return f"nothing is missing in this window: it is {names}{hint}"
 
 
 def condition(states: Iterable[Run]) -> Condition | None:

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from market_data.market.interval import Interval
+from market_data.market.session import MarketHours
 from market_data.market.span import Span, subtract
+
+LAST_SECONDS = 600
+"""A feed that has sent a bar so near to the close is taken to have reached it."""
+CLOSED_SECONDS = 600
+"""Seconds after a close at which the feed's last bars have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,20 @@ def weigh(empty: Sequence[Span], witnesses: Sequence[Witness]) -> tuple[list[Fin
                 newer = any((one.newest or 0) >= piece.end for one in proving)
                 findings.append(Finding(piece, tuple(one.provider for one in proving), newer))
     return findings, subtract(empty, [one.span for one in findings])
+
+
+def moved_past(newest: int, interval: Interval, hours: MarketHours, settled: float) -> int | None:
+    """Where a feed has come to, by the newest bar that it has sent of any symbol; None without one.
+
+    After the last bar of a session none can be newer: once the provider's time is CLOSED_SECONDS past the
+    close, its feed has moved past the whole session.
+    """
+    if not newest or interval is Interval.D1:
+        return newest or None
+    session = hours.regular.session_before(newest)
+    if session is None or newest + LAST_SECONDS < session.end or settled < session.end + CLOSED_SECONDS:
+        return newest
+    return max(newest, session.end)
 
 
 def _cut(span: Span, cuts: Sequence[int]) -> list[Span]:

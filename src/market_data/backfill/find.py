@@ -183,12 +183,17 @@ class Finder:
         return made
 
     async def _look_again(self, now: float) -> int:
-        """Queue the vacancies that are due and that no other part of the scan has come to."""
+        """Queue the vacancies that are due and that no other part of the scan has come to.
+
+        Where bars have come meanwhile nothing is vacant any more.
+        """
         found = await vacancies.due(self.database, now, LOOKS_AT_ONCE)
         made = 0
         for (symbol, interval), spans in found.items():
             instrument = await universe.find(self.database, symbol)
             if instrument is not None:
+                async with self.database.transaction() as connection:
+                    await vacancies.take_back(connection, symbol, interval, spans)
                 look = _lacking(interval, [(symbol, one) for one in _labels(interval, spans)])
                 made += len(await self._queue(interval, [instrument], look))
         return made
@@ -234,7 +239,7 @@ class Finder:
             thin = await vacancies.recent(connection, sorted(lacking), interval, now - THIN_PAUSE)
             new: list[New] = []
             wider: list[tuple[int, Span]] = []
-            unknown = await cursor.unknown(connection, sorted(lacking), interval)
+            unknown = await cursor.unknown(connection, sorted(lacking))
             for symbol, spans in lacking.items():
                 if symbol in unknown and unfinished.get(symbol) and asked_for is None:
                     continue  # one backfill asks for a symbol that nobody has ever had

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from market_data.backfill.completeness import expected, missing
-from market_data.backfill.evidence import Finding, Witness, weigh
+from market_data.backfill.evidence import Finding, Witness, moved_past, weigh
 from market_data.backfill.looks import is_whole_session, next_look
 from market_data.calendar import hours_of
 from market_data.errors import ProviderAnswer
@@ -160,23 +160,26 @@ class Healer:
         self, claimed: Claimed, instrument: Instrument, left: Sequence[Span], silent: Sequence[_Silence]
     ) -> tuple[list[Finding], list[Span], bool]:
         roster = self.gather.router.roster
-        calendar = hours_of(instrument.exchange, instrument.asset_type).regular.name
+        hours = hours_of(instrument.exchange, instrument.asset_type)
+        calendar = hours.regular.name
         newest = await cursor.newest_by_source(self.database, claimed.symbol, claimed.interval)
         witnesses: list[Witness] = []
         for one in silent:
             query = self._query(claimed, instrument, claimed.span)
             delay = roster.delay(one.provider, query.capability, calendar)
             nearby = roster.delays.of(one.provider, calendar, claimed.interval).newest
+            settled = one.answered_at - delay
             witnesses.append(
                 Witness(
                     provider=one.provider,
                     venue=roster.venue(one.provider, query),
-                    settled_before=one.answered_at - delay,
+                    settled_before=settled,
                     newest=newest.get(one.provider),
-                    newest_nearby=nearby or None,
+                    newest_nearby=moved_past(nearby, claimed.interval, hours, settled),
                 )
             )
-        return *weigh(left, witnesses), bool(newest)
+        known = newest or not await cursor.unknown(self.database, [claimed.symbol])
+        return *weigh(left, witnesses), bool(known)
 
     async def _restated(
         self, claimed: Claimed, provider: str, instrument: Instrument, said: list[ProviderAnswer]

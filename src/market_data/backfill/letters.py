@@ -57,7 +57,7 @@ class Letters:
         if instrument is None:
             return False
         if why.startswith(UNKNOWN):
-            return not await cursor.unknown(self.database, [symbol], interval)
+            return not await cursor.unknown(self.database, [symbol])
         if why.startswith(BEYOND):
             return (
                 beyond(self.roster, Claimed(0, symbol, interval, span, instrument.tier, 0), instrument)

@@ -9,6 +9,7 @@ from itertools import cycle
 from time import perf_counter
 
 from market_data.backfill.heal import Healed, Healer, NotBelieved
+from market_data.backfill.leave import leave
 from market_data.backfill.reach import Beyond, beyond
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import BackfillEnded, Tell
@@ -195,8 +196,12 @@ class Worker:
             count = sum(one.seconds for one in healed.unproven) // claimed.interval.seconds
             why = f"{UNKNOWN}" if not healed.known else f"nobody can tell yet of {count} bars: {NO_WITNESS}"
         async with self._database.transaction() as connection:
+            if why and claimed.forced and healed.known:
+                await leave(connection, claimed, healed.unproven, UNPROVEN_PAUSE, self._in_force.settings)
+                why = ""
             found = await self._healer.vacancies(connection, claimed, instrument, healed)
             await vacancies.replace_within(connection, claimed.symbol, claimed.interval, healed.asked, found)
+            await vacancies.take_back(connection, claimed.symbol, claimed.interval, [claimed.span])
             if not why:
                 await ledger.settle(connection, claimed, self._owner, status="done", answers=said)
         if not why:

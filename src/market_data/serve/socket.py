@@ -18,6 +18,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from market_data.market.instrument import read_symbol
 from market_data.push import frame
 from market_data.push.client import Client
 from market_data.push.quotes import EVERYTHING
@@ -180,7 +181,7 @@ class Socket(asyncio.Protocol):
         parts = urlsplit(request.path)
         first, _, name = parts.path.lstrip("/").partition("/")
         origin = request.headers.get("Origin")
-        if first != "ws" or name.count("/") > 1:  # BTC/USD is a symbol
+        if first != "ws" or not _is_symbol(name):
             response = self._protocol.reject(404, "There are WebSockets at /ws and /ws/{symbol}.\n")
         elif origin is not None and not self._welcome(origin, request.headers.get("Host", "")):
             response = self._protocol.reject(403, f"WS_ORIGINS does not name {origin}.\n")
@@ -225,3 +226,11 @@ class Socket(asyncio.Protocol):
             if event.fin:
                 said, self._said = b"".join(self._said), []
                 self._client.say(said)
+
+
+def _is_symbol(name: str) -> bool:
+    """Whether the rest of a path can be a symbol: BTC/USD is one, AAPL/1m is none."""
+    try:
+        return "/" not in name or (name.count("/") == 1 and bool(read_symbol(name)))
+    except ValueError:
+        return False

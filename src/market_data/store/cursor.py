@@ -74,9 +74,9 @@ async def asked(database: Database, symbols: Sequence[str], interval: Interval) 
     return {row["symbol"] for row in rows}
 
 
-async def unknown(database: Database | Connection, symbols: Sequence[str], interval: Interval) -> set[str]:
+async def unknown(database: Database | Connection, symbols: Sequence[str]) -> set[str]:
     """Those of `symbols` that have been asked for, but of which no source has ever given a bar."""
-    rows = await database.fetch(sql("cursor_unknown"), list(symbols), interval.value)
+    rows = await database.fetch(sql("cursor_unknown"), list(symbols))
     return {row["symbol"] for row in rows}
 
 

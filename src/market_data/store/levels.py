@@ -108,7 +108,7 @@ async def _repair(
             changed = await connection.fetch(sql("levels_repair", rows=rows), *values, as_of)
             if changed:
                 nothing: tuple[list[datetime], list[datetime]] = ([], [])
-                moved = (symbol, Interval.M1.value, as_of, None, None, None, None, *nothing)
+                moved = (symbol, Interval.M1.value, as_of, None, None, None, None, *nothing, None)
                 await connection.execute(sql("series_move"), *moved)
                 ts = np.array([one["ts"] for one in changed], np.int64)
                 await touched.note(connection, touched.late(ts, now))

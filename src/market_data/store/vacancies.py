@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import asyncpg
 
 from market_data.market.interval import Interval
-from market_data.market.span import Span, epoch, moment, subtract
+from market_data.market.span import Span, epoch, merge, moment, subtract
+from market_data.store.bars import Table
 from market_data.store.connect import Connection, Database, sql
 
 
@@ -47,6 +48,15 @@ async def replace_within(
         replace(one, span=piece) for one in map(_read, rows) for piece in subtract([one.span], list(asked))
     ]
     await _add(connection, symbol, interval, _joined([*kept, *found]))
+
+
+async def take_back(connection: Connection, symbol: str, interval: Interval, spans: Sequence[Span]) -> None:
+    """Let nothing of these spans be vacant where a bar has come, within the caller's transaction."""
+    starts, ends = [moment(one.start) for one in spans], [moment(one.end) for one in spans]
+    query = Table.of(interval).sql("vacancy_filled")
+    rows = await connection.fetch(query, symbol, interval.value, starts, ends)
+    filled = merge(Span(row["ts"], row["ts"] + interval.seconds) for row in rows)
+    await replace_within(connection, symbol, interval, filled, ())
 
 
 async def load(database: Database | Connection, symbol: str, interval: Interval, span: Span) -> list[Vacancy]:
