@@ -76,6 +76,10 @@ class Inside:
     def database(self) -> Database:
         return self.parts.database
 
+    def now(self) -> float:
+        """What the service takes for the time."""
+        return self.parts.clock()
+
     async def watch(self) -> None:
         """Look at our clock, and for what other processes have announced of the calendar."""
         if timekeeping is not None:

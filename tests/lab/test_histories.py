@@ -23,17 +23,26 @@ pytestmark = pytest.mark.anyio
 TESTS = Path(__file__).parents[1]
 COUNT = int(os.environ.get("LAB_HISTORIES", "200"))
 MANY = int(os.environ.get("LAB_HISTORIES", "10000"))
-SEEDS = [int(os.environ["LAB_SEED"])] if "LAB_SEED" in os.environ else range(1, COUNT // HISTORIES + 1)
+SEEDS = [int(os.environ["LAB_SEED"])] if "LAB_SEED" in os.environ else list(range(1, COUNT // HISTORIES + 1))
 FIRST_OF_MANY = 100_000
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_a_life_of_random_histories_leaves_nothing_wrong_behind(
-    seed: int, postgres_url: str, redis_url: str, anyio_backend: str
-) -> None:
-    await lab_database.shadow_clock(postgres_url)
-    life = await live(seed, Stores(postgres_url, redis_url, redis_is_ours=True))
-    assert life.violations == [], str(life)
+def _lives(seeds: list[int]) -> type:
+    """The tests of some lives: a class, since each worker of a parallel run takes whole classes."""
+
+    class Lives:
+        @pytest.mark.parametrize("seed", seeds)
+        async def test_a_life_of_random_histories_leaves_nothing_wrong_behind(
+            self, seed: int, postgres_url: str, redis_url: str, anyio_backend: object
+        ) -> None:
+            await lab_database.shadow_clock(postgres_url)
+            life = await live(seed, Stores(postgres_url, redis_url, redis_is_ours=True))
+            assert life.violations == [], str(life)
+
+    return Lives
+
+
+TestFirstLives, TestSecondLives, TestThirdLives, TestFourthLives = (_lives(SEEDS[n::4]) for n in range(4))
 
 
 @pytest.mark.soak

@@ -8,7 +8,9 @@ import pytest
 from market_data.errors import BadConfig
 from market_data.market.interval import Interval
 from market_data.market.span import Span
+from market_data.simulate import SimulatorConfig
 from market_data.simulate.csv_file import read_csv
+from market_data.simulate.simulator import Simulator
 from market_data.simulate.tapes.recorded import RecordedTape
 
 from .conftest import DATA, at
@@ -125,3 +127,17 @@ def test_the_real_minutes_come_back_value_for_value(name: str) -> None:
     told = [tuple(float(cell) for cell in line.split(",")[1:]) for line in lines]
     assert [(o, c, h, low, v) for _, o, h, low, c, v in bars.rows()] == told
     assert bars.ts[0] == at("2019-11-05T14:30:00Z")
+
+
+def test_a_recording_of_one_provider_is_played_by_it_alone() -> None:
+    config = SimulatorConfig(recorded={"DEMO": DATA / "half_day.csv", "yahoo/DEMO": DATA / "daily.csv"})
+    simulator = Simulator.of(config, lambda: LATER)
+    assert len(simulator.tape_of("alpaca").bars("DEMO", Interval.M1, ALL, LATER)) == 5
+    assert len(simulator.tape_of("yahoo").bars("DEMO", Interval.M1, ALL, LATER)) == 0
+    assert len(simulator.tape_of("yahoo").bars("DEMO", Interval.D1, ALL, LATER)) == 3
+
+
+def test_a_recording_of_an_unknown_provider_is_refused_with_those_that_exist() -> None:
+    config = SimulatorConfig(recorded={"nobody/DEMO": DATA / "half_day.csv"})
+    with pytest.raises(BadConfig, match="unknown provider 'nobody'"):
+        Simulator.of(config, lambda: LATER)

@@ -37,6 +37,12 @@ class Symbol:
     unknown_at: list[str] = field(default_factory=list)
     unknown: bool = False  # to everybody: it is misspelt
 
+    def __str__(self) -> str:
+        what = [f"{provider} {words}" for provider, words, _ in self.edits]
+        what += [f"unknown at {provider}" for provider in self.unknown_at]
+        split = f" split {self.split[1]:g}" if self.split else ""
+        return f"{self.name}{' unknown' if self.unknown else ''}{split} ({'; '.join(what)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -63,10 +69,7 @@ class History:
     read_at: list[float]  # after which of them answers are recorded
 
     def __str__(self) -> str:
-        told = [f"{one.name}{' unknown' if one.unknown else ''}"
-                f"{f' split {one.split[1]:g}' if one.split else ''}"
-                f" ({'; '.join(f'{who} {what}' for who, what, _ in one.edits)})"
-                f"{f' unknown at {one.unknown_at}' if one.unknown_at else ''}" for one in self.symbols]  # fmt: skip
+        told = [str(one) for one in self.symbols]
         phases = [f"{one.provider} {one.fault} {one.value or ''}".strip() or f"clock {one.clock_error:+g} s"
                   for one in self.phases]  # fmt: skip
         return f"seed {self.seed}: {'; '.join([*told, *phases])}"

@@ -18,6 +18,8 @@ RESTS_AT = (0, 1, 4, 5)
 """The sessions after the history at whose evenings the service looks: by then nothing more comes."""
 MOST_TURNS = 6
 """Turns of one evening."""
+SCANS = 12
+"""Scans of the last evening: each looks at one older session, and a service scans every minute."""
 PAUSE = 660.0
 """Seconds between them: what waits since a symbol trades little is due by then."""
 
@@ -65,7 +67,7 @@ async def read(
     market: Market, symbol: str, interval: str, window: Span, as_of: float | None = None
 ) -> Reading:
     """The final bars that the API gives; with `as_of` (epoch seconds) as they were known then."""
-    at = market.world.service() if as_of is None else as_of
+    at = market.inside.now() if as_of is None else as_of
     more = {} if as_of is None else {"as_of": utc(at).replace("Z", f"{at % 1:.6f}"[1:] + "Z")}
     got = await market.get(
         f"/stocks/{symbol}/intraday", interval=interval, session="regular", limit=10_000,
@@ -131,10 +133,13 @@ async def _rest(market: Market, history: History) -> None:
     """Let the service look in the evenings that follow, until each time nothing is left to be done."""
     market.provider().is_well()
     market.world.error = 0.0
+    *_, last = _evenings(history)
     for evening in _evenings(history):
         if evening < market.world.now:
             continue
         await market.at(evening)
+        for _ in range(SCANS if evening == last else 0):
+            await market.inside.scan()
         for _ in range(MOST_TURNS):
             await market.turn()
             if not await _waiting(market, history):
