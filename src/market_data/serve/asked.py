@@ -171,50 +171,35 @@ def reading(
     length, as_of = read_length(interval), read_as_of(asked.as_of)
     check_session(length, asked.hours)
     _check_anchor(length, asked.anchor)
-    sealed: tuple[str | None, ...] = (
-        instrument.symbol,
-        str(length),
-        asked.hours,
-        asked.start,
-        asked.end,
-        asked.as_of,
-        asked.anchor,
-        asked.adjustment,
-    )
-    sealed += ("quarantined",) if asked.quarantined else ()
-    market = hours_of(instrument.exchange, instrument.asset_type, as_of)
-    if asked.cursor is not None:
-        at = read_cursor(asked.cursor, sealed)
-        span = Span(at.at, at.window.end)
-        question = Question(
-            instrument.symbol,
-            length,
-            span,
-            market,
-            asked.hours,
-            as_of,
-            adjustment=at.adjustment,
-            anchor=asked.anchor,
-            quarantined=asked.quarantined,
-        )
-        return Reading(question, at.window, sealed)
-    window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
-    if asked.start is None and asked.anchor is Anchor.CLOCK:
-        # the session begins within this bar
-        window = Span(window.start // length.seconds * length.seconds, window.end)
-    span = window
-    if length.stored is Interval.D1:
+    sealed = _sealed(asked, instrument, length)
+    at = None if asked.cursor is None else read_cursor(asked.cursor, sealed)
+    if at is not None:
+        window, span = at.window, Span(at.at, at.window.end)
+    else:
+        window = read_span(length, start=asked.start, end=asked.end, default_start=default_start, now=now)
+        if asked.start is None and asked.anchor is Anchor.CLOCK:
+            # the session begins within this bar
+            window = Span(window.start // length.seconds * length.seconds, window.end)
         # a daily bar is labelled 00:00 of its date: a window that begins within a day has that day
-        span = Span(Interval.D1.floor(span.start), span.end)
+        day = length.stored is Interval.D1
+        span = Span(Interval.D1.floor(window.start), window.end) if day else window
     question = Question(
         instrument.symbol,
         length,
         span,
-        market,
+        hours_of(instrument.exchange, instrument.asset_type, as_of),
         asked.hours,
         as_of,
+        adjustment="" if at is None else at.adjustment,
         anchor=asked.anchor,
         quarantined=asked.quarantined,
     )
     check_quarantined(question)
     return Reading(question, window, sealed)
+
+
+def _sealed(asked: Asked, instrument: Instrument, length: Length) -> tuple[str | None, ...]:
+    """What the cursor of a page belongs to."""
+    fixed = (asked.hours, asked.start, asked.end, asked.as_of, asked.anchor, asked.adjustment)
+    quarantined = ("quarantined",) if asked.quarantined else ()
+    return (instrument.symbol, str(length), *fixed, *quarantined)
