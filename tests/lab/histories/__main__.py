@@ -34,23 +34,23 @@ async def main(first: int, lives: int, histories: int) -> None:
         EmbeddedValkey(Path(folder) / "vk") as valkey,
     ):
         for setting in _FASTER:
-            await _run(postgres.url, f"ALTER SYSTEM SET {setting} = off")
-        await _run(postgres.url, "SELECT pg_reload_conf()")
-        await _run(postgres.url, f"CREATE DATABASE {_TEMPLATE}")
-        await _migrated(_named(postgres.url, _TEMPLATE))
+            await run(postgres.url, f"ALTER SYSTEM SET {setting} = off")
+        await run(postgres.url, "SELECT pg_reload_conf()")
+        await run(postgres.url, f"CREATE DATABASE {_TEMPLATE}")
+        await migrated(named(postgres.url, _TEMPLATE))
         for seed in range(first, first + lives):
             print(await _one(seed, postgres.url, valkey.url, histories), flush=True)  # noqa: T201
 
 
 async def _one(seed: int, postgres: str, valkey: str, histories: int) -> str:
     name = f"life_{next(_numbers)}"
-    await _run(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    await run(postgres, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
     with Redis.from_url(valkey) as client:
         client.flushall()
-    url = _named(postgres, name)
+    url = named(postgres, name)
     await lab_database.shadow_clock(url)
     life = await live(seed, Stores(url, valkey, redis_is_ours=True), histories)
-    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    await run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
     return json.dumps(
         {
             "seed": seed, "seconds": life.seconds, "calls": life.calls, "named": life.named,
@@ -60,7 +60,7 @@ async def _one(seed: int, postgres: str, valkey: str, histories: int) -> str:
     )  # fmt: skip
 
 
-async def _migrated(url: str) -> None:
+async def migrated(url: str) -> None:
     """Make the tables, as a user of either build does."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "market_data", "migrate"),
@@ -69,11 +69,11 @@ async def _migrated(url: str) -> None:
     assert await process.wait() == 0, "market-data migrate failed"
 
 
-def _named(url: str, name: str) -> str:
+def named(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-async def _run(url: str, statement: str) -> None:
+async def run(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)
