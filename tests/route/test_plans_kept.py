@@ -124,6 +124,7 @@ async def counted(
             await asyncio.to_thread(valkey.__exit__, None, None, None)
 
 
+@pytest.mark.paced
 async def test_twenty_minutes_keep_every_plan(servers_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = await counted(servers_folder / "twenty", 20, PACE, monkeypatch)
     assert {name: one.over_plan for name, one in calls.items()} == dict.fromkeys(ASKING, 0)
