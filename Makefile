@@ -34,7 +34,7 @@ test: $(VENV)/.dev ## Pass every test
 	@echo "== tests: every server that they need is started and stopped by themselves"
 	@$(BIN)/pytest -n auto --dist loadscope -m "not soak and not chaos and not paced"
 	@echo "== tests that keep pace with a fast clock, one by one"
-	@$(BIN)/pytest -m paced
+	@$(BIN)/pytest -m paced tests/route
 
 soak: $(VENV)/.dev ## Pass the tests that take minutes
 	@$(BIN)/pytest -m soak -rP
