@@ -76,13 +76,18 @@ async def _some(source: Path, first: int, lives: int, result: Result) -> None:
 
 def table(results: dict[str, Result]) -> str:
     """Violations per kind, one column per build."""
-    kinds = sorted({kind for one in results.values() for kind in one.wrong})
+    kinds = sorted({kind for result in results.values() for kind in result.wrong})
     rows: list[Sequence[str]] = [("", *results)]
-    rows += [(kind, *(f"{one.wrong[kind]} ({one.bars[kind]})" for one in results.values())) for kind in kinds]
-    rows.append(("histories without any", *(f"{one.clean} of {one.histories}" for one in results.values())))
-    rows.append(("minutes named as unfilled", *(str(one.named) for one in results.values())))
-    rows.append(("calls to providers", *(str(one.calls) for one in results.values())))
-    rows.append(("seconds", *(f"{one.seconds:.0f}" for one in results.values())))
+    rows += [
+        (kind, *(f"{result.wrong[kind]} ({result.bars[kind]})" for result in results.values()))
+        for kind in kinds
+    ]
+    rows.append(
+        ("histories without any", *(f"{result.clean} of {result.histories}" for result in results.values()))
+    )
+    rows.append(("minutes named as unfilled", *(str(result.named) for result in results.values())))
+    rows.append(("calls to providers", *(str(result.calls) for result in results.values())))
+    rows.append(("seconds", *(f"{result.seconds:.0f}" for result in results.values())))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows

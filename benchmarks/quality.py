@@ -58,10 +58,12 @@ async def _all(postgres: str, valkey: str) -> None:
 
 async def _played(name: str, histories: Sequence[History | Session], postgres: str, valkey: str) -> None:
     whole = Evening()
-    for one in histories:
-        symbol = "X-USD" if one.exchange == "CRYPTO" else "X"
+    for history in histories:
+        symbol = "X-USD" if history.exchange == "CRYPTO" else "X"
         async with _database(postgres, valkey) as database, player(database, valkey) as play:
-            whole += await (play.days(symbol, one) if isinstance(one, History) else play.minutes(symbol, one))
+            whole += await (
+                play.days(symbol, history) if isinstance(history, History) else play.minutes(symbol, history)
+            )
     minutes = [wait / 60 for wait in whole.waits] or [0.0]
     waits = f"{statistics.median(minutes):.0f} min, {max(minutes):.0f} min"
     title, figures = (

@@ -42,10 +42,10 @@ def main() -> None:
     builds = {"this build": ROOT / "src"}
     if asked.old is not None:
         builds[asked.old.name] = asked.old.resolve() / "src"
-    print(f"{'':24}{'scenario':14}" + "".join(f"{one:>10}" for one in COLUMNS))
+    print(f"{'':24}{'scenario':14}" + "".join(f"{column:>10}" for column in COLUMNS))
     for build, source in builds.items():
         for name, calls in counted(source, asked.scenarios).items():
-            print(f"{build:24}{name:14}" + "".join(f"{calls[one]:>10}" for one in COLUMNS), flush=True)
+            print(f"{build:24}{name:14}" + "".join(f"{calls[column]:>10}" for column in COLUMNS), flush=True)
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ class Player:
             await self._send(self.rows[max(at - OVERLAP, 0)][0], label + 60)
             if at % 5 == 0:
                 await self._again()
-            await self._look(found, waiting, [one[0] for one in self.rows[: at + 1]])
-        await self._wait(found, waiting, [one[0] for one in self.rows])
+            await self._look(found, waiting, [row[0] for row in self.rows[: at + 1]])
+        await self._wait(found, waiting, [row[0] for row in self.rows])
         return found
 
     async def _begin(
@@ -91,7 +91,7 @@ class Player:
         await universe.put(self.database, [Instrument(symbol, self.exchange, self.kind, Tier.T0)])
 
     async def _send(self, start: int, end: int) -> None:
-        known = [one for one in self.rows if start <= one[0] < end and one[0] < self.now]
+        known = [row for row in self.rows if start <= row[0] < end and row[0] < self.now]
         reach = Reach(
             "chart", frozenset(AssetType), adjustment=Adjustment.SPLIT if self.adjusted else Adjustment.RAW
         )

@@ -474,6 +474,6 @@ MINUTES = (
 def moments() -> Mapping[str, int]:
     """How many bars there are: of days and of minutes."""
     return {
-        "days": sum(len(one.closes) for one in DAYS),
-        "minutes": sum(len(one.minutes) for one in MINUTES),
+        "days": sum(len(day.closes) for day in DAYS),
+        "minutes": sum(len(minute.minutes) for minute in MINUTES),
     }

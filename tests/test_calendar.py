@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from exchange_calendars import get_calendar
 
-from market_data.calendar import FIRST_DAY, LAST_DAY, hours_of, read_sessions
+from market_data.calendar import FIRST_DAY, LAST_DAY, hours_of, read_sessions, schedule_of
 from market_data.market.instrument import AssetType
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
@@ -146,6 +146,17 @@ def test_an_exchange_whose_record_begins_late_has_what_there_is() -> None:
 def test_an_exchange_without_a_calendar_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(ValueError, match=r"no calendar for exchange .*NASDAQ"):
         hours_of(name, AssetType.EQUITY)
+
+
+def test_a_calendar_that_the_library_refuses_is_an_error_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(code: str, start: object = None) -> None:
+        raise ValueError(f"{code} from {start} is out of bounds")
+
+    monkeypatch.setattr("exchange_calendars.get_calendar", refuse)
+    with pytest.raises(ValueError, match=r"'XWBO' cannot be read .*: XWBO from None is out of bounds"):
+        schedule_of.__wrapped__("XWBO")
 
 
 def test_new_york_is_known_without_the_library() -> None:

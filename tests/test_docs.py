@@ -20,7 +20,7 @@ OPERATING = [ROOT / "QUICKSTART.md", ROOT / "docs" / "DEPLOYMENT.md", *sorted(RU
 OF_THE_GUIDE = ("IMPLEMENTATION.md", "QUICKSTART.md", "ENHANCEMENTS.md", "COMPLETE_SUMMARY.md")
 """The pages that the deployment guide links to."""
 LINKING = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-PARTS = ("Look", "Mend", "Over")
+PARTS = ("Look", "Fix", "Over")
 OF_OTHERS = {"PGHOST", "PGPASSWORD", "PGUSER", "POSTGRES_PASSWORD", "GRAFANA_ADMIN_PASSWORD"}
 """Variables that programs beside the service read."""
 
@@ -114,7 +114,7 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
 
 
 @pytest.mark.parametrize("alert", [one.name for one in ALERTS])
-def test_a_runbook_says_what_it_means_where_to_look_what_mends_it_and_when_it_is_over(alert: str) -> None:
+def test_a_runbook_says_what_it_means_where_to_look_what_fixes_it_and_when_it_is_over(alert: str) -> None:
     text = (RUNBOOKS / f"{alert}.md").read_text(encoding="utf-8")
     title, *parts = re.split(r"(?m)^#+ ", text)[1:]
     assert title.startswith(f"{alert}\n")

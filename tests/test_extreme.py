@@ -9,7 +9,7 @@ from market_data.store.connect import Database
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("history", DAYS, ids=[one.name for one in DAYS])
+@pytest.mark.parametrize("history", DAYS, ids=[day.name for day in DAYS])
 async def test_every_real_day_is_served_unmarked_the_same_evening(
     history: History, database: Database, redis_url: str
 ) -> None:
@@ -21,7 +21,7 @@ async def test_every_real_day_is_served_unmarked_the_same_evening(
     assert all(wait <= 3900 for wait in found.waits)
 
 
-@pytest.mark.parametrize("session", MINUTES, ids=[one.name for one in MINUTES])
+@pytest.mark.parametrize("session", MINUTES, ids=[minute.name for minute in MINUTES])
 async def test_every_real_minute_is_served_unmarked_the_same_evening(
     session: Session, database: Database, redis_url: str
 ) -> None:
@@ -34,6 +34,6 @@ async def test_every_real_minute_is_served_unmarked_the_same_evening(
 
 
 def test_the_histories_are_of_every_kind() -> None:
-    names = " ".join(one.name for one in (*DAYS, *MINUTES))
+    names = " ".join(day.name for day in (*DAYS, *MINUTES))
     for kind in ("GME", "VIX", "March 2020", "reverse split", "sub-penny", "flash crash", "LUNA"):
         assert kind in names

@@ -391,7 +391,7 @@ CREATE INDEX vacancies_due ON vacancies (look_at) WHERE look_at IS NOT NULL;
 ALTER TABLE backfill_jobs
     ADD COLUMN reason    text NOT NULL DEFAULT 'gap' CHECK (reason IN ('gap', 'look', 'recheck', 'operator')),
     ADD COLUMN forced    boolean NOT NULL DEFAULT false,  -- asks for all of its span, filled or not
-    ADD COLUMN postponed integer NOT NULL DEFAULT 0;      -- how often it was put off, since nobody can tell yet
+    ADD COLUMN postponed integer NOT NULL DEFAULT 0;      -- how often it was put off, since no provider knows yet
 
 -- How late each provider's newest bars of an exchange arrive, as learned from its answers.
 CREATE TABLE provider_delays (
@@ -486,7 +486,7 @@ CREATE TABLE calendar_changes (
 );
 CREATE UNIQUE INDEX calendar_changes_day ON calendar_changes (calendar, day) WHERE revoked_at IS NULL;
 
--- How far a series of minutes had been asked for at `known_at`, whoever was asked: what tells for `as_of` whether a
+-- How far a series of minutes had been asked for at `known_at`, whoever was asked: decides for `as_of` whether a
 -- built bar was final. A row is written where the newest minutes had no trade, and for the first answer of a day (UTC);
 -- else the newest final bar says the same.
 ALTER TABLE ingestion_cursor ADD COLUMN known_at timestamptz;   -- when it was written as it stands
@@ -542,7 +542,7 @@ BEGIN
 END
 $function$;
 
--- A symbol that is renamed while candles_5m and candles_1h are made anew takes both with it: see the file beside this one.
+-- A symbol that is renamed while candles_5m and candles_1h are rebuilt takes both with it: see the file beside this one.
 CREATE OR REPLACE FUNCTION candles_rename_built(former text, new text) RETURNS void LANGUAGE plpgsql AS $function$
 DECLARE
     built text;
@@ -569,7 +569,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
         IF EXISTS (SELECT FROM timescaledb_information.continuous_aggregates
                    WHERE format('%I.%I', view_schema, view_name)::regclass = to_regclass('candles_5m')) THEN
-            RETURN;  -- the file beside this one makes them anew
+            RETURN;  -- the file beside this one rebuilds them
         END IF;
     END IF;
     FOR built, width IN VALUES ('candles_5m', '5 minutes'), ('candles_1h', '1 hour') LOOP

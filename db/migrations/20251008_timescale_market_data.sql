@@ -2,7 +2,7 @@
 -- this file and is applied first), with bars of minutes in compressed chunks of a day, and bars of 5m and 1h built of them.
 -- Apply with `psql -f` or `market-data migrate`, to an empty database or to one whose plain tables hold bars. Each step runs
 -- once per database, as in the other file; applied again it takes no lock that anybody could wait for, and what was
--- interrupted goes on. What it does, and why, is told in docs/storage.md.
+-- interrupted goes on. What it does, and why: docs/storage.md.
 
 \ir 20251008_market_data_core.sql
 
@@ -33,7 +33,7 @@ END IF;
 -- refresh builds the last three days, but what is read trusts that all before the newest built bar is built too. Then the
 -- buckets that late writes have noted, oldest first. Each refresh is a transaction of its own, of a day at most; a note is
 -- removed when its buckets are built: after a kill they are built again. Minutes that retention may have dropped are left
--- alone: to build a bar anew of what is gone would empty it.
+-- alone: to rebuild a bar from what is gone would empty it.
 CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $$
 DECLARE
     settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
@@ -190,7 +190,7 @@ FOR one IN
     JOIN pg_rewrite AS rule ON rule.oid = pg_depend.objid
     JOIN pg_class AS dependent ON dependent.oid = rule.ev_class AND dependent.oid <> to_regclass(built.name)
 LOOP
-    RAISE EXCEPTION '% is made anew, and % is built on it', one.name, one.dependent
+    RAISE EXCEPTION '% must be rebuilt, and % is built on it', one.name, one.dependent
         USING HINT = format('Drop %s, apply this again, and create it again when %s has a column volume_scope.',
                             one.dependent, one.name);
 END LOOP;
@@ -276,7 +276,7 @@ BEGIN
 END
 $function$;
 
--- Gives the aggregates that are made anew what the old ones have, a day at a time, oldest first: bars are built from
+-- Gives the aggregates that are rebuilt what the old ones have, a day at a time, oldest first: bars are built from
 -- minutes where those are kept, else they are carried over, of unknown scope. Then each takes its place.
 CREATE OR REPLACE PROCEDURE candles_remake(kept_since timestamptz, settled timestamptz) LANGUAGE plpgsql AS $procedure$
 DECLARE
@@ -317,18 +317,18 @@ BEGIN
             PERFORM pg_advisory_xact_lock(hashtext('market-data built')), set_config('lock_timeout', '3s', true);
             PERFORM candles_take_over(built, width);
         EXCEPTION WHEN lock_not_available THEN
-            RAISE WARNING '% is in use: the one that is made anew takes its place at the next turn', built;
+            RAISE WARNING '% is in use: the rebuilt one takes its place at the next turn', built;
         END;
         COMMIT;
     END LOOP;
 END
 $procedure$;
 
--- Builds what nobody else does. First the aggregates that are made anew: see candles_remake. Then what lies between the
+-- Builds what nobody else does. First the aggregates that are rebuilt: see candles_remake. Then what lies between the
 -- newest bar that is built and a day ago: the scheduled refresh builds the last three days, but what is read trusts that
 -- all before the newest built bar is built too. Then the buckets that late writes have noted, oldest first. Each refresh
 -- is a transaction of its own, of a day at most; a note is removed when its buckets are built: after a kill they are
--- built again. Minutes that retention may have dropped are left alone: to build a bar anew of what is gone would empty it.
+-- built again. Minutes that retention may have dropped are left alone: to rebuild a bar from what is gone would empty it.
 CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $procedure$
 DECLARE
     settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
@@ -369,7 +369,7 @@ BEGIN
     FOR piece IN 1 .. coalesce(cardinality(starts), 0) LOOP
         FOR built IN SELECT view_name FROM timescaledb_information.continuous_aggregates
                      WHERE view_name IN ('candles_5m', 'candles_1h')
-                        -- one that is made anew builds the newest day when it comes to it
+                        -- one that is rebuilt builds the newest day when it comes to it
                         OR view_name IN ('candles_5m_next', 'candles_1h_next') AND ends[piece] <= settled - interval '1 day'
                      ORDER BY view_name DESC
         LOOP

@@ -53,7 +53,7 @@ class Told:
     hours: MarketHours
     verdict: Verdict
     asked_at: float = 0.0
-    anew: bool = False  # the provider sends its history anew: what is stored of it says nothing
+    anew: bool = False  # the provider sends its whole history again: what is stored of it says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,11 @@ class Believer:
         around = Around(stored.bars, stored.providers, entries)
         laid = lay(received, around, quarantine.repeats_after(told.interval))
         findings = decide(laid.bars, laid.context, laid.evidence)
-        strange = [one for one in findings if one.witness is None and one.outcome is not Outcome.REJECTED]
+        strange = [
+            finding
+            for finding in findings
+            if finding.witness is None and finding.outcome is not Outcome.REJECTED
+        ]
         if strange and ask is not None:
             asked = await ask(_windows(laid, strange, told.interval))
             findings = decide(laid.bars, laid.context, [*laid.evidence, *asked])
@@ -213,7 +217,7 @@ def _opens_session(told: Told) -> Mask:
 
 def _windows(laid: Laid, findings: Sequence[Finding], interval: Interval) -> list[Span]:
     """Where others have to be asked: all doubted bars, near ones in one query."""
-    labels = sorted({int(laid.bars.ts[place]) for one in findings for place in one.places.tolist()})
+    labels = sorted({int(laid.bars.ts[place]) for finding in findings for place in finding.places.tolist()})
     windows: list[Span] = []
     for label in labels:
         end = label + interval.seconds

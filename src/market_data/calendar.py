@@ -74,9 +74,9 @@ def announce(closures: Sequence[Closure]) -> None:
     """
     global _all, _changed
     active: dict[str, tuple[Closure, ...]] = {}
-    for one in closures:
-        if one.revoked_at is None:
-            active[one.calendar] = (*active.get(one.calendar, ()), one)
+    for closure in closures:
+        if closure.revoked_at is None:
+            active[closure.calendar] = (*active.get(closure.calendar, ()), closure)
     changed: dict[str, _Changed] = {}
     for code, those in active.items():
         before = _changed.get(code)
@@ -186,16 +186,16 @@ def _hours(words: list[str]) -> tuple[time, time] | None:
 def _of_library(code: str) -> tuple[str, Times, Times, Times]:
     from exchange_calendars import get_calendar  # noqa: PLC0415 - brings pandas, which takes a second
 
-    for start in (
-        FIRST_DAY,
-        None,
-    ):  # a record may begin later, as Tokyo's does in 1997: then its last 20 years
+    try:
         try:
-            found = get_calendar(code, start=start)
-        except (ValueError, NotImplementedError):
-            continue
-        return str(found.tz), _seconds(found.opens), _seconds(found.closes), _seconds(found.opens.index)
-    raise ValueError(f"the calendar of exchange {code!r} cannot be read by the installed exchange_calendars")
+            found = get_calendar(code, start=FIRST_DAY)
+        except (ValueError, NotImplementedError):  # its record begins later, as Tokyo's does in 1997
+            found = get_calendar(code)  # the last 20 years
+    except (ValueError, NotImplementedError) as reason:
+        raise ValueError(
+            f"the calendar of exchange {code!r} cannot be read by the installed exchange_calendars: {reason}"
+        ) from reason
+    return str(found.tz), _seconds(found.opens), _seconds(found.closes), _seconds(found.opens.index)
 
 
 def _seconds(column: object) -> Times:

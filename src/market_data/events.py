@@ -187,7 +187,7 @@ class SchemaNoticed:
 
 @dataclass(frozen=True, slots=True)
 class ClockCompared:
-    """Our clock became wrong by the providers' clocks, or right again, or cursors were mended.
+    """Our clock became wrong by the providers' clocks, or right again, or cursors were repaired.
 
     `seconds` is how far it is ahead of theirs.
     """

@@ -12,7 +12,7 @@ from market_data.store.connect import Database
 LOOK_SECONDS = 600.0
 """How often it is looked for old quotes."""
 UNKNOWN_SECONDS = 5.0
-"""How often it is looked whether a provider has told its time."""
+"""Seconds between two checks whether a provider has sent its time."""
 AT_ONCE = 20_000
 """Quotes that are deleted by one statement."""
 REST_SECONDS = 0.2
@@ -22,7 +22,7 @@ REST_SECONDS = 0.2
 async def run(database: Database, in_force: InForce, tell: Tell, vendor_time: VendorTime) -> None:
     """Delete what is too old again and again, until cancelled; StoreUnavailable without the database.
 
-    While no provider has told its time nothing is: by a clock that is years ahead all would be too old.
+    While no provider has sent its time nothing is: by a clock that is years ahead all would be too old.
     """
     while True:
         if not vendor_time.offset().known:

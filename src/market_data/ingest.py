@@ -62,7 +62,7 @@ class Delivery:
 
     @property
     def known_at(self) -> float:
-        """The moment whose bars it tells: nothing that ends later is final, whatever our clock says."""
+        """The moment whose bars it returns: nothing that ends later is final, whatever our clock says."""
         return self.asked_at if self.vendor_time is None else min(self.asked_at, self.vendor_time)
 
     @property

@@ -289,7 +289,7 @@ def sent_at(response: Response) -> float | None:
 
 
 def served_at(response: Response) -> float | None:
-    """Epoch seconds by the clock of who served a response: a cache tells its age beside the older `Date`."""
+    """Epoch seconds by the clock of a response's server: a cache gives its age beside the older `Date`."""
     sent, age = sent_at(response), response.headers.get("age", "").strip()
     return sent + int(age) if sent is not None and age.isascii() and age.isdigit() else sent
 

@@ -117,7 +117,7 @@ class Publisher:
         if interval is not Interval.D1 or not bars:
             return bars
         newest = await bars_table.last(self._database, series.symbol, interval, 1)
-        return [one for one in bars if not newest or one.adjustment == newest[0].adjustment]
+        return [bar for bar in bars if not newest or bar.adjustment == newest[0].adjustment]
 
 
 def _moment(microseconds: int) -> datetime:

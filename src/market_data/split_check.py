@@ -45,7 +45,7 @@ class SplitCheck:
         asked = replace(
             query, capability=Capability.EOD, span=Span(Interval.D1.floor(since), int(now) + 1), now=now
         )
-        others = [one for one in self._router.roster.providers if one != sent.provider]
+        others = [provider for provider in self._router.roster.providers if provider != sent.provider]
         try:
             answered = await self._router.ask(
                 asked, min(deadline, now + SPLITS_SECONDS), without=others, trust_empty=True

@@ -1,4 +1,4 @@
-"""Watches our clock: says when it is wrong by the providers' clocks, and mends what a wrong one has left."""
+"""Watches our clock: says when it differs from the providers' clocks, and repairs what a wrong one left."""
 
 import asyncio
 
@@ -20,9 +20,9 @@ async def run(database: Database, vendor_time: VendorTime, tell: Tell) -> None:
 
 
 async def look(database: Database, vendor_time: VendorTime, tell: Tell, *, was_wrong: bool = False) -> bool:
-    """Mend cursors that a clock which was ahead has left, say what has changed; whether our clock is wrong.
+    """Repair cursors that a clock which was ahead has left, say what has changed; whether our clock is wrong.
 
-    While no provider has told its time nothing is mended: our clock may be what is wrong.
+    While no provider has sent its time nothing is repaired: our clock may be what is wrong.
     """
     offset = vendor_time.offset()
     if not offset.known:

@@ -90,7 +90,7 @@ def test_each_minute_is_proven_by_somebody_who_can_or_left(
 ) -> None:
     empty = merge(empty)
     findings, unproven = weigh(empty, witnesses)
-    assert merge([*(one.span for one in findings), *unproven]) == empty
+    assert merge([*(finding.span for finding in findings), *unproven]) == empty
     for one in findings:
         proving = [each for each in witnesses if each.proven_before >= one.span.end]
         assert {each.venue for each in proving} == {

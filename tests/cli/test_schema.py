@@ -84,7 +84,7 @@ def test_the_coordinator_on_an_old_schema_ends_with_the_same_error(
 
 def test_migrate_says_what_it_applied_or_that_nothing_was_missing(run: Run, old_url: str) -> None:
     first, second = (run("migrate", DATABASE_URL=old_url) for _ in range(2))
-    assert first.err.splitlines()[:-1] == [f"applied {one}" for one in STEPS]
+    assert first.err.splitlines()[:-1] == [f"applied {step}" for step in STEPS]
     assert second.err.splitlines()[:-1] == [f"the schema is up to date: {STEPS[-1]}"]
     third = run("migrate", "--json", DATABASE_URL=old_url).json
     assert third["applied"] == []

@@ -76,7 +76,7 @@ async def test_an_order_may_spell_a_symbol_in_any_way(taken: Taken, database: Da
         {"type": "quotes_fetch", "symbols": ["AAPL", written]},
     )
     jobs = [one.job for one in await taken.queue.claim(10)]
-    assert sorted((one.symbol, one.others) for one in jobs) == [("AAPL", ("BRK.B",)), ("BRK.B", ())]
+    assert sorted((job.symbol, job.others) for job in jobs) == [("AAPL", ("BRK.B",)), ("BRK.B", ())]
 
 
 async def test_bars_are_fetched_of_the_span_that_is_told(taken: Taken) -> None:

@@ -45,7 +45,7 @@ class ProviderVerbs:
 
     def misses(self, symbol: str, *times: str) -> None:
         """It never has these minutes."""
-        self._edit(symbol, truth.missing([at(one) for one in times]))
+        self._edit(symbol, truth.missing([at(moment) for moment in times]))
 
     def misses_every(self, count: int, symbol: str, offset: int = 0) -> None:
         """It never has every `count`th minute."""

@@ -43,7 +43,7 @@ async def test_no_bar_is_lost_where_new_york_changes_its_clocks(
         *(f"{hour}:30" for hour in range(at_open(after), at_open(after) + 7)),
     ]
     days = await market.bars("DST", "1d", start=f"{before} 00:00", session="regular")
-    assert [(one["ts"][:10], one["volume"]) for one in days] == [(before, 3900.0), (after, 3900.0)]
+    assert [(day["ts"][:10], day["volume"]) for day in days] == [(before, 3900.0), (after, 3900.0)]
 
 
 def at_open(day: str) -> int:
@@ -61,7 +61,7 @@ async def test_a_half_day_ends_at_one_and_nothing_is_missing_after_it(lab: Lab) 
     await market.turn()
     assert await market.states("HALF", f"{day} 00:00", "2024-12-02 00:00") == {"filled"}
     hours = await market.bars("HALF", "1h", start=f"{day} 00:00", session="regular")
-    assert [one["ts"][11:16] for one in hours] == ["14:30", "15:30", "16:30", "17:30"]
+    assert [hour["ts"][11:16] for hour in hours] == ["14:30", "15:30", "16:30", "17:30"]
     built = await market.bars("HALF", "1d", start=f"{day} 00:00", session="regular")
     assert [(one["close"], one["volume"], one["status"]) for one in built] == [(100.0, 210_000.0, "final")]
 

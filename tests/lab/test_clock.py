@@ -52,7 +52,7 @@ async def test_the_service_says_that_its_clock_is_wrong(lab: Lab) -> None:
     assert told != quiet
     assert "clock" in str(told)
     offsets = [value for key, value in (await market.metric("clock_")).items() if "offset" in key]
-    assert any(abs(abs(one) - 30) <= 2 for one in offsets), await market.metric("clock_")
+    assert any(abs(abs(offset) - 30) <= 2 for offset in offsets), await market.metric("clock_")
 
 
 async def test_a_clock_five_hours_ahead_for_ten_minutes_loses_nothing(lab: Lab) -> None:

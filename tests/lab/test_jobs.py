@@ -22,7 +22,7 @@ async def test_minutes_that_are_older_than_anybody_has_are_a_dead_letter_at_once
     assert got.body["made"] >= 1
     letters = await market.dead_letters()
     assert len(letters) == got.body["made"]
-    assert all("history" in one["last_error"] and one["attempts"] <= 1 for one in letters), letters
+    assert all("history" in letter["last_error"] and letter["attempts"] <= 1 for letter in letters), letters
     assert market.provider().calls() == before
     await market.settle()
     assert await market.dead_letters() == letters
@@ -37,7 +37,7 @@ async def test_what_is_within_reach_of_such_a_window_is_stored(lab: Lab) -> None
     await market.settle()
     assert await market.lost("OLD", "2024-05-24 13:30", "2024-05-24 20:00") == []
     assert await market.sql("SELECT * FROM backfill_jobs WHERE status IN ('queued', 'running')") == []
-    assert all(one["last_error"] for one in await market.dead_letters())
+    assert all(letter["last_error"] for letter in await market.dead_letters())
 
 
 async def test_days_of_a_provider_that_is_due_only_next_morning_are_waited_for(lab: Lab) -> None:
@@ -71,7 +71,7 @@ async def test_a_dead_letter_whose_bars_have_come_is_settled_and_blocks_nothing(
     await market.backfill("DEAD", f"{DAY} 14:00", f"{DAY} 14:05", force=True)
     await market.settle(60, 60)
     assert await market.lost("DEAD", f"{DAY} 14:00", f"{DAY} 14:05") == []
-    assert [one for one in await market.dead_letters() if one["start_ts"] < f"{DAY}T14:05:00Z"] == []
+    assert [letter for letter in await market.dead_letters() if letter["start_ts"] < f"{DAY}T14:05:00Z"] == []
     await market.sql(
         "DELETE FROM candles_intraday WHERE ts >= '2024-06-12 14:01Z' AND ts < '2024-06-12 14:03Z'"
     )

@@ -51,8 +51,8 @@ async def test_a_hole_from_before_the_split_is_filled_raw_by_a_provider_that_adj
     assert await levels(market) == RAW
     assert await market.lost("SPL", f"{THURSDAY} 13:30", f"{MONDAY} 20:00") == []
     hours = await market.bars("SPL", "1h", start=f"{FRIDAY} 13:30", end=f"{FRIDAY} 20:00", session="regular")
-    assert {(one["low"], one["high"]) for one in hours} == {(1209.0, 1211.0)}
-    assert {one["adjustment"] for one in hours} == {"raw"}
+    assert {(hour["low"], hour["high"]) for hour in hours} == {(1209.0, 1211.0)}
+    assert {hour["adjustment"] for hour in hours} == {"raw"}
 
 
 async def test_a_user_with_yahoo_alone_keeps_raw_minutes_over_a_split(lab: Lab) -> None:

@@ -71,7 +71,7 @@ async def test_a_client_beside_a_backfill_gets_its_bars(lab: Lab) -> None:
         await told(client, "bar")
         await market.backfill("MARK", "2024-06-04 13:30", "2024-06-04 19:59")
         bars = await told(client, "bar")
-    assert len({one["ts"] for one in bars}) == len(bars) == 390
+    assert len({bar["ts"] for bar in bars}) == len(bars) == 390
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(90.0, 90), (None, 60)])

@@ -144,7 +144,7 @@ async def test_a_symbol_in_its_first_session_is_known_by_its_minutes(lab: Lab) -
     await market.run_until(f"{DAY} 15:00", every=600)
     assert await market.lost("NEW", OPEN, f"{DAY} 14:50") == []
     assert "unknown" not in await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d")
-    assert [one["last_error"] for one in await market.dead_letters()] == []
+    assert [letter["last_error"] for letter in await market.dead_letters()] == []
     await market.run_until("2024-06-14 02:00", every=3600)
     assert set(await market.days("NEW")) == {DAY, "2024-06-13"}
     assert await market.states("NEW", "2024-06-03 00:00", "2024-06-12 00:00", "1d") <= {"vacant"}

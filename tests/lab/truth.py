@@ -50,7 +50,7 @@ class Story:
         """What the simulator says of it."""
         first = min((int(bars.ts[0]) for bars in (self.minutes, self.days) if len(bars)), default=0)
         listing = Listing(self.symbol, self.symbol, asset_type_of(self.symbol), self.hours, first)
-        return with_splits(listing, [(one.effective, one.ratio) for one in self.splits])
+        return with_splits(listing, [(split.effective, split.ratio) for split in self.splits])
 
     def minutes_of(self, provider: str, span: Span, now: float, *, adjusted: bool) -> Bars:
         """The minutes that a provider has at `now`, at its price level."""

@@ -71,9 +71,13 @@ def found(
     )
     assert not (plain and findings), "what is plain has nothing to doubt"
     return [
-        ([place - len(early) for place in one.places.tolist()], one.doubt.value, one.outcome.value)
-        for one in findings
-        if len(early) <= one.places[0] < len(early) + count
+        (
+            [place - len(early) for place in finding.places.tolist()],
+            finding.doubt.value,
+            finding.outcome.value,
+        )
+        for finding in findings
+        if len(early) <= finding.places[0] < len(early) + count
     ]
 
 
@@ -349,7 +353,7 @@ def test_whatever_comes_each_doubt_has_one_outcome_and_what_another_sent_alike_i
         assert len(places) == len(set(places))
         assert not {place for place, _ in places} & set(np.flatnonzero(settled).tolist())
         if not others:
-            assert not {one.outcome for one in findings} & {Outcome.CONFIRMED, Outcome.CONTRADICTED}
+            assert not {finding.outcome for finding in findings} & {Outcome.CONFIRMED, Outcome.CONTRADICTED}
         if is_plain(bars, interval, moves_have_volume=True, before=None):
             assert findings == []
     same = decide(bars, around, [Evidence(kinds[0], bars)])

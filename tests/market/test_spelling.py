@@ -43,7 +43,7 @@ def test_a_canonical_symbol_stays_and_has_no_slash(text: str) -> None:
     assert canonical(symbol) == symbol
     assert "/" not in symbol
     assert text in spellings(symbol) or text in spellings(text)
-    assert {canonical(one) for one in spellings(text)} == {symbol}
+    assert {canonical(spelling) for spelling in spellings(text)} == {symbol}
 
 
 def test_all_spellings_of_an_instrument_are_named() -> None:

@@ -47,7 +47,7 @@ class Asking:
 
     @property
     def calls(self) -> int:
-        return sum(isinstance(one, ProviderAsked) for one in self.events)
+        return sum(isinstance(event, ProviderAsked) for event in self.events)
 
     def truth(self) -> Bars:
         return self.simulator.simulator.tape.bars("AAPL", Interval.M1, SPAN, NOW)

@@ -33,7 +33,7 @@ async def test_hours_of_the_clock_are_those_of_sql(filled: Served) -> None:
     assert got["start"] == "2024-07-03T13:00:00Z"
     names = ("open", "high", "low", "close", "volume", "volume_scope")
     assert [
-        (epoch(datetime.fromisoformat(bar["ts"])), *(bar[one] for one in names)) for bar in got["bars"]
+        (epoch(datetime.fromisoformat(bar["ts"])), *(bar[name] for name in names)) for bar in got["bars"]
     ] == [
         (epoch(one["ts"].astimezone(UTC)), *tuple(one)[1:])
         for one in await filled.parts.database.fetch(HOURS)

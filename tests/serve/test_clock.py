@@ -1,7 +1,8 @@
 """A machine whose clock is wrong, or is set: nothing is final too early, nothing is lost, and it is said."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ async def test_whatever_our_clock_says_nothing_that_still_runs_is_final_and_noth
     assert "set it right" in health.json["clock"]["detail"]["says"]
     assert health.json["clock"]["detail"]["ahead_seconds"] == pytest.approx(wrong, abs=1.0)
     line = next(
-        one for one in (await served.get("/metrics")).text.splitlines() if one.startswith("clock_offset")
+        line for line in (await served.get("/metrics")).text.splitlines() if line.startswith("clock_offset")
     )
     assert float(line.split()[1]) == pytest.approx(wrong, abs=1.0)
 
@@ -134,57 +135,60 @@ async def test_a_clock_that_is_set_wrong_loses_nothing(serving: Serving, recorde
     assert await wrong_finals(served) == []
 
 
-async def test_cursors_that_a_clock_left_in_the_future_are_mended(
+def watching(served: Served) -> tuple[Callable[..., Awaitable[bool]], list[Event]]:
+    """Looks at our clock once, and the events of all looks."""
+    heard = list[Event]()
+    return partial(
+        timekeeping.look, served.parts.database, served.parts.router.caller.vendor_time, heard.append
+    ), heard
+
+
+async def test_cursors_that_a_clock_left_in_the_future_are_repaired(
     serving: Serving, recorded: dict[str, Path]
 ) -> None:
     served, true = await started(serving, recorded, 0.0)
-    database, vendor_time, heard = (
-        served.parts.database,
-        served.parts.router.caller.vendor_time,
-        list[Event](),
-    )
+    look, heard = watching(served)
     await collected(served)
     ahead = moment(BEGIN) + timedelta(hours=5)
-    await database.run("UPDATE ingestion_cursor SET through = $1, asked_at = $1", ahead)
+    await served.parts.database.run("UPDATE ingestion_cursor SET through = $1, asked_at = $1", ahead)
     true.now = served.clock.now = BEGIN + 120
     await collected(served)
     assert max(await stored(served, FIRST)) < BEGIN + 60, "nobody asks before the moment comes round"
-    await timekeeping.look(database, vendor_time, heard.append)
-    assert [one.healed for one in heard if isinstance(one, ClockCompared)] == [2]
+    await look()
+    assert [event.healed for event in heard if isinstance(event, ClockCompared)] == [2]
     await collected(served)
     assert await stored(served, FIRST) >= set(range(BEGIN - 20, BEGIN + 100, 60))
 
 
-async def test_nothing_is_mended_while_nobody_has_told_the_time(
+async def test_nothing_is_repaired_while_no_provider_has_sent_the_time(
     serving: Serving, recorded: dict[str, Path]
 ) -> None:
     served, _ = await started(serving, recorded, -86_400.0)
-    heard = list[Event]()
+    look, heard = watching(served)
     await served.parts.database.run(
         "INSERT INTO ingestion_cursor VALUES ('SKEW-USD', '1m', 'binance', $1, NULL, $1)", moment(BEGIN)
     )
-    await timekeeping.look(served.parts.database, served.parts.router.caller.vendor_time, heard.append)
+    await look()
     assert heard == []
     assert len(await served.parts.database.fetch("SELECT FROM ingestion_cursor")) == 1
 
 
-async def test_a_wrong_clock_is_told_once_and_again_when_it_is_right(
+async def test_a_wrong_clock_is_reported_once_and_again_when_it_is_right(
     serving: Serving, recorded: dict[str, Path]
 ) -> None:
     served, _ = await started(serving, recorded, 30.0)
-    database, vendor_time, heard = (
-        served.parts.database,
-        served.parts.router.caller.vendor_time,
-        list[Event](),
-    )
+    look, heard = watching(served)
     await collected(served)
-    wrong = await timekeeping.look(database, vendor_time, heard.append)
-    wrong = await timekeeping.look(database, vendor_time, heard.append, was_wrong=wrong)
+    wrong = await look()
+    wrong = await look(was_wrong=wrong)
     served.clock.now -= 30
     await served.parts.quoter.one("SKEW-USD", AssetType.CRYPTO)
-    wrong = await timekeeping.look(database, vendor_time, heard.append, was_wrong=wrong)
-    told = [one.detail for one in heard if isinstance(one, ClockCompared)]
-    assert [("ahead of" in one, "within" in one) for one in told] == [(True, False), (False, True)]
+    wrong = await look(was_wrong=wrong)
+    details = [event.detail for event in heard if isinstance(event, ClockCompared)]
+    assert [("ahead of" in detail, "within" in detail) for detail in details] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 async def test_a_price_that_was_learned_by_a_clock_that_was_ahead_is_asked_for_again(

@@ -73,7 +73,7 @@ async def settled(served: Served, *, scan: bool = True) -> None:
             await served.parts.finder.scan()
         await served.parts.database.run("UPDATE backfill_jobs SET next_attempt_at = 'epoch'")
         depths = await ledger.depths(served.parts.database)
-        if not any(one.queued + one.running for one in depths.values()):
+        if not any(depth.queued + depth.running for depth in depths.values()):
             return
         await asyncio.sleep(pause)
     pytest.fail("backfills were left undone")

@@ -149,9 +149,9 @@ async def test_a_hole_before_the_split_is_filled_with_converted_minutes(
         )
     ).json
     assert hours["adjustment"] == "raw"
-    assert {(one["low"], one["high"], one["adjustment"]) for one in hours["bars"] if one["ts"] < MONDAY} == {
-        (1209.0, 1211.0, "raw")
-    }
+    assert {
+        (hour["low"], hour["high"], hour["adjustment"]) for hour in hours["bars"] if hour["ts"] < MONDAY
+    } == {(1209.0, 1211.0, "raw")}
 
 
 async def test_a_symbol_that_is_added_after_its_split_asks_for_its_splits_once(
@@ -244,8 +244,8 @@ async def two_levels(serving: Serving) -> Served:
 
 
 def closes(bars: Sequence[Any]) -> dict[str, float]:
-    assert len({one["ts"] for one in bars}) == len(bars), "one row for each day"
-    return {one["ts"][:10]: one["close"] for one in bars}
+    assert len({bar["ts"] for bar in bars}) == len(bars), "one row for each day"
+    return {bar["ts"][:10]: bar["close"] for bar in bars}
 
 
 async def test_days_are_answered_at_one_level_which_is_named(two_levels: Served) -> None:

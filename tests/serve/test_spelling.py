@@ -18,7 +18,7 @@ SPELLED = {
     "BRK.B": ["BRK.B", "BRK-B", "brk-b", "BRK%2FB", "BRK/B"],
     "BTC-USD": ["BTC-USD", "btc-usd", "BTC%2FUSD", "BTC/USD", "btcusd"],
 }
-WRITTEN = [(one, symbol) for symbol, spellings in SPELLED.items() for one in spellings]
+WRITTEN = [(spelling, symbol) for symbol, spellings in SPELLED.items() for spelling in spellings]
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def _told(answer: Answer, now: float, through: int) -> Told:
 
 
 async def _read(database: Database, now: float, as_of: datetime | None) -> list[list[KnownBar]]:
-    return [(await read.page(database, one.question(as_of), now)).rows() for one in READINGS]
+    return [(await read.page(database, reading.question(as_of), now)).rows() for reading in READINGS]
 
 
 async def _play(database: Database, answers: list[Answer], start: float) -> None:

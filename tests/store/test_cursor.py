@@ -79,7 +79,7 @@ async def test_a_cursor_later_than_now_goes_back_to_what_was_had(universal: Data
     await _advance(universal, day + 86_400, interval="1d", last_bar=day, asked_at=TEN)
     assert await cursor.heal(universal, TEN) == 4
     rows = await universal.fetch("SELECT source, interval, through, asked_at FROM ingestion_cursor")
-    found = {(one["source"], one["interval"]): (one["through"], one["asked_at"]) for one in rows}
+    found = {(row["source"], row["interval"]): (row["through"], row["asked_at"]) for row in rows}
     assert {key: tuple(int(at.timestamp()) - TEN for at in value) for key, value in found.items()} == {
         ("yahoo", "1m"): (-60, -60),
         ("asked", "1m"): (-60, -60),

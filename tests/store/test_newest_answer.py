@@ -30,9 +30,9 @@ WAYS = pytest.mark.parametrize("way", [_one_way, bulk.write], ids=["few", "many"
 
 
 async def _written(database: Database, way: object, *answers: Told) -> tuple[float, str, int]:
-    for one in answers:
+    for answer in answers:
         async with database.transaction() as connection:
-            await way(connection, one)  # type: ignore[operator]
+            await way(connection, answer)  # type: ignore[operator]
     row_ = await database.fetch_one("SELECT close, status, revision FROM candles_intraday")
     assert row_ is not None
     return tuple(row_)

@@ -79,7 +79,7 @@ def test_only_later_steps_are_applied(restored: str, dump: Path) -> None:
     applied = asyncio.run(_migrated(restored))
     cores = [one for one in known() if one.part == "core"]
     has_row = version(dump) > Version.of("core", "0.1.0")  # the first version had no such table
-    assert applied == [one for one in cores if not has_row or one > version(dump)]
+    assert applied == [step for step in cores if not has_row or step > version(dump)]
 
 
 @FIRST

@@ -52,7 +52,7 @@ def minutes(count: int, symbol: str = "FB", first: int = TEN, close: float = 100
 
 
 async def brought(database: Database, symbols: Iterable[str], tag: str | None = None, **more: object) -> None:
-    rows = [draft({"symbol": one, "tier": "T0", **more}) for one in symbols]
+    rows = [draft({"symbol": symbol, "tier": "T0", **more}) for symbol in symbols]
     await bring(database, rows, most={Tier.T0: 9, Tier.T1: 9}, source={"source": "test"}, tag=tag)
 
 

@@ -23,12 +23,14 @@ async def brought(database: Database, *rows: Mapping[str, Any]) -> Outcome:
 
 
 async def held(database: Database) -> dict[str, Member]:
-    return {one.symbol: one for one in await universe.members(database)}
+    return {member.symbol: member for member in await universe.members(database)}
 
 
 async def collected_before(database: Database, *symbols: str) -> None:
     """Members as they could be added before there was one spelling, or by SQL."""
-    await universe.put(database, [Instrument(one, "NYSE", AssetType.EQUITY, Tier.T1) for one in symbols])
+    await universe.put(
+        database, [Instrument(symbol, "NYSE", AssetType.EQUITY, Tier.T1) for symbol in symbols]
+    )
 
 
 @pytest.mark.parametrize("written", ["BRK.B", "BRK-B", "brk/b"])

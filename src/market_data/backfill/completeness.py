@@ -71,7 +71,7 @@ def expected(
         days = (Span(day, day + interval.seconds) for day in hours.regular.labels(span, interval).tolist())
         return [one for one in days if one.overlap(listed) == one]
     parts = (session.overlap(span) for session in hours.grid(extended=extended).sessions(span))
-    clipped = (one.overlap(listed) for one in parts if one is not None)
+    clipped = (part.overlap(listed) for part in parts if part is not None)
     return [one for one in clipped if one is not None]
 
 
@@ -86,9 +86,9 @@ def places(
 ) -> Places:
     """Where these instruments should be full."""
     return [
-        (one.symbol, place)
-        for one in members
-        for place in expected(one, interval, span, now, extended=extended, delay=delay)
+        (member.symbol, place)
+        for member in members
+        for place in expected(member, interval, span, now, extended=extended, delay=delay)
     ]
 
 
@@ -120,7 +120,7 @@ async def missing_days(
     now: float | None,
 ) -> Missing:
     """Which of these days are missing, of each instrument while it is listed; `now` as of `missing`."""
-    listed = [(one.symbol, span) for one in members if (span := listed_before(one, before))]
+    listed = [(member.symbol, span) for member in members if (span := listed_before(member, before))]
     days = await gaps.days_of(connection, listed, labels, now)
     return by_symbol((symbol, Span(day, day + Interval.D1.seconds)) for symbol, day in days)
 

@@ -31,7 +31,7 @@ class State(StrEnum):
     QUEUED = "queued"  # a backfill waits for it, or will once it is found
     RUNNING = "running"  # a backfill is under way
     FAILED = "failed"  # a dead letter, with why
-    PENDING = "pending"  # not final yet, or nobody can tell yet
+    PENDING = "pending"  # not final yet, or no provider knows yet
     UNKNOWN = "unknown"  # no provider has ever sent a bar of the symbol
     MISSING = "missing"  # it is not there, and no scan looks so far back
     CLOSED = "closed"  # no session, or not listed
@@ -171,12 +171,12 @@ def condition(states: Iterable[Run]) -> Condition | None:
     open_runs = [one for one in states if one.state is not State.CLOSED]
     if not open_runs:
         return None
-    left = {one.state for one in open_runs if not one.explained}
+    left = {run.state for run in open_runs if not run.explained}
     if not left:
         return Condition.AVAILABLE
     if left == {State.PENDING}:
         return Condition.PENDING
-    some = any(one.state is State.FILLED for one in open_runs)
+    some = any(run.state is State.FILLED for run in open_runs)
     return Condition.DEGRADED if some else Condition.MISSING
 
 

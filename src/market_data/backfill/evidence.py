@@ -53,16 +53,18 @@ class Finding:
 
 
 def weigh(empty: Sequence[Span], witnesses: Sequence[Witness]) -> tuple[list[Finding], list[Span]]:
-    """What of the `empty` spans is proven, oldest first, and what nobody can tell yet."""
-    cuts = sorted({cut for one in witnesses for cut in (one.proven_before, one.newest or 0) if cut > 0})
+    """What of the `empty` spans is proven, oldest first, and what no provider knows yet."""
+    cuts = sorted(
+        {cut for witness in witnesses for cut in (witness.proven_before, witness.newest or 0) if cut > 0}
+    )
     findings: list[Finding] = []
     for span in empty:
         for piece in _cut(span, cuts):
-            proving = _independent([one for one in witnesses if one.proven_before >= piece.end])
+            proving = _independent([witness for witness in witnesses if witness.proven_before >= piece.end])
             if proving:
                 newer = any((one.newest or 0) >= piece.end for one in proving)
                 findings.append(Finding(piece, tuple(one.provider for one in proving), newer))
-    return findings, subtract(empty, [one.span for one in findings])
+    return findings, subtract(empty, [finding.span for finding in findings])
 
 
 def moved_past(newest: int, interval: Interval, hours: MarketHours, settled: float) -> int | None:

@@ -132,7 +132,7 @@ class Finder:
     async def _scan_minutes(self, hours: MarketHours, members: Sequence[Instrument], now: float) -> int:
         """Look at series of one tier: the newest session as far as it is settled, and an older one."""
         settings = self.in_force.settings
-        known = {one.symbol: one for one in members if has_minutes(settings, one.tier)}
+        known = {member.symbol: member for member in members if has_minutes(settings, member.tier)}
         if not known:
             return 0
         asked = now - patience(settings, members[0].tier, Interval.M1)
@@ -194,7 +194,7 @@ class Finder:
             if instrument is not None:
                 async with self.database.transaction() as connection:
                     await vacancies.take_back(connection, symbol, interval, spans)
-                look = _lacking(interval, [(symbol, one) for one in _labels(interval, spans)])
+                look = _lacking(interval, [(symbol, label) for label in _labels(interval, spans)])
                 made += len(await self._queue(interval, [instrument], look))
         return made
 
@@ -314,7 +314,7 @@ def _labels(interval: Interval, spans: Sequence[Span]) -> list[Span]:
 def _reason(span: Span, gaps_: Iterable[Span], asked_for: Tier | None) -> ledger.Why:
     if asked_for is not None:
         return "operator"
-    return "gap" if any(one.overlap(span) for one in gaps_) else "look"
+    return "gap" if any(gap.overlap(span) for gap in gaps_) else "look"
 
 
 def _by_hours(instruments: Iterable[Instrument]) -> dict[MarketHours, list[Instrument]]:

@@ -85,7 +85,9 @@ class Healer:
             if asked and asked >= set(able):
                 break
             # the first may be anybody: one that is not able may have some of it all the same
-            without = [one for one in self.gather.router.roster.providers if asked and one not in able]
+            without = [
+                provider for provider in self.gather.router.roster.providers if asked and provider not in able
+            ]
             around = query.of(self._around(query))
             gathered = await self._ask(around, instrument.exchange, [*without, *asked], said)
             name = gathered.answered.provider
@@ -109,7 +111,7 @@ class Healer:
         """What is still to be asked for of the backfill's span."""
         extended, now = self.in_force.settings.gap_extended_hours, self.clock()
         places = expected(instrument, claimed.interval, claimed.span, now, extended=extended)
-        wanted = [(claimed.symbol, one) for one in places]
+        wanted = [(claimed.symbol, place) for place in places]
         return (await missing(self.database, claimed.interval, wanted, now)).get(claimed.symbol, [])
 
     async def vacancies(
@@ -124,7 +126,7 @@ class Healer:
         window = Span(claimed.span.start - DAY_SECONDS, claimed.span.end + DAY_SECONDS)
         before = await load(connection, claimed.symbol, interval, window)
         places = expected(instrument, interval, claimed.span, now, extended=True)
-        wanted = [(claimed.symbol, one) for one in places]
+        wanted = [(claimed.symbol, place) for place in places]
         still = (await missing(connection, interval, wanted, now)).get(claimed.symbol, [])
         stretches = merge([*(one.span for one in healed.vacant), *(one.span for one in before)])
         for one in healed.vacant:
@@ -233,9 +235,12 @@ class Healer:
         until = max(interval.floor(query.now) + interval.seconds, span.end)
         wide = Span(span.start - margin, min(span.end + margin, until))
         reaches = [
-            one.facts.reach.get(query.capability) for one in self.gather.router.roster.providers.values()
+            provider.facts.reach.get(query.capability)
+            for provider in self.gather.router.roster.providers.values()
         ]
-        split = any(one is not None and len(one.pieces(wide)) > len(one.pieces(span)) for one in reaches)
+        split = any(
+            reach is not None and len(reach.pieces(wide)) > len(reach.pieces(span)) for reach in reaches
+        )
         beyond = self.gather.router.roster.reaches_back(query)
         return span if split or beyond is None or wide.start < beyond else wide
 

@@ -43,11 +43,11 @@ class Horizon:
         Nothing is looked for that is older than what any provider has. Raises StoreUnavailable.
         """
         now, found = self.clock(), dict[str, int]()
-        firsts = await self._first_bars([one.symbol for one in members], interval, now)
-        for one in members:
-            first, kept = firsts[one.symbol], kept_seconds(settings, one, interval)
+        firsts = await self._first_bars([member.symbol for member in members], interval, now)
+        for member in members:
+            first, kept = firsts[member.symbol], kept_seconds(settings, member, interval)
             since = min(FOREVER if first is None else first, int(now - kept))
-            found[one.symbol] = max(since, self.reach(one, interval, now))
+            found[member.symbol] = max(since, self.reach(member, interval, now))
         return found
 
     def reach(self, one: Instrument, interval: Interval, now: float) -> int:

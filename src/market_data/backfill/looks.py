@@ -58,7 +58,9 @@ def is_whole_session(span: Span, interval: Interval, hours: MarketHours) -> bool
     """Whether the span covers a regular session from its open to its close."""
     if interval is Interval.D1:
         return True
-    return any(span.start <= one.start and one.end <= span.end for one in hours.regular.sessions(span))
+    return any(
+        span.start <= session.start and session.end <= span.end for session in hours.regular.sessions(span)
+    )
 
 
 def _stages(
@@ -70,9 +72,9 @@ def _stages(
     after = WHOLE_LOOKED_AFTER if whole else LOOKED_AFTER
     evenings = [float(closes[place + n]) + EVENING_SECONDS for n in (0, *after) if place + n < len(closes)]
     if not evenings or first_at > evenings[min(len(evenings), 3) - 1]:
-        return [first_at + NEXT_MORNING_SECONDS, *(one for one in evenings if one > first_at)]
+        return [first_at + NEXT_MORNING_SECONDS, *(evening for evening in evenings if evening > first_at)]
     soon = (first_at // SOON_SECONDS + 1) * SOON_SECONDS
-    return sorted([soon, *(one for one in evenings if one > first_at)])
+    return sorted([soon, *(evening for evening in evenings if evening > first_at)])
 
 
 def _place(span: Span, hours: MarketHours) -> int:

@@ -37,7 +37,7 @@ class Rechecker:
             if not has_minutes(settings, tier):
                 continue
             for hours, members in by_hours.items():
-                symbols = [one.symbol for one in members if one.tier is tier]
+                symbols = [member.symbol for member in members if member.tier is tier]
                 for after in settings.recheck_after_sessions:
                     found = due_session(hours, after, now)
                     if symbols and room > made and found is not None:

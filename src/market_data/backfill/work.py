@@ -33,9 +33,9 @@ SPENT_PAUSE, LONGEST_SPENT = 30.0, 300.0
 """Seconds before a backfill is tried again that nobody had the budget for, doubled up to the longest: that is
 no attempt."""
 UNPROVEN_PAUSE, LONGEST_UNPROVEN = 60.0, 6 * 3600.0
-"""Seconds before bars are asked for again that nobody can tell of yet, doubled up to the longest."""
+"""Seconds before bars that no provider knows yet are asked for again, doubled up to the longest."""
 MOST_AGE = 10 * 86_400.0
-"""Seconds for which nobody may be able to tell of a backfill's bars; then it is a dead letter."""
+"""Seconds for which a backfill's bars may be unknown to all providers; then it is a dead letter."""
 UNKNOWN = "unknown symbol: no provider has ever sent a bar of it"
 """How the reason of a dead letter begins whose symbol nobody knows."""
 STOP_SECONDS = 10.0
@@ -190,11 +190,11 @@ class Worker:
     async def _close(
         self, claimed: Claimed, instrument: Instrument, healed: Healed, said: Sequence[ProviderAnswer]
     ) -> tuple[ledger.Status, int, str]:
-        """Note what is vacant and settle, in one transaction; what nobody can tell of yet is put off."""
+        """Note what is vacant and settle, in one transaction; what no provider knows yet is put off."""
         why = ""
         if healed.unproven:
             count = sum(one.seconds for one in healed.unproven) // claimed.interval.seconds
-            why = f"{UNKNOWN}" if not healed.known else f"nobody can tell yet of {count} bars: {NO_WITNESS}"
+            why = f"{UNKNOWN}" if not healed.known else f"no provider knows yet of {count} bars: {NO_WITNESS}"
         async with self._database.transaction() as connection:
             if why and claimed.forced and healed.known:
                 await leave(connection, claimed, healed.unproven, UNPROVEN_PAUSE, self._in_force.settings)

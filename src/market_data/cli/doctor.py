@@ -123,7 +123,7 @@ async def _database(settings: Settings) -> list[Finding]:
     )
     if problem and found.made:
         return [store, _unread()]
-    return [store, _held(Counter(one.tier for one in members)), *_doubles(members), _doubted(doubted)]
+    return [store, _held(Counter(member.tier for member in members)), *_doubles(members), _doubted(doubted)]
 
 
 def _tables(found: Standing) -> str:
@@ -168,7 +168,7 @@ def _held(tiers: Mapping[Tier, int]) -> Finding:
 
 def _doubles(members: Iterable[Instrument]) -> list[Finding]:
     """One for each instrument that is collected under several spellings."""
-    found = doubles(one.symbol for one in members)
+    found = doubles(member.symbol for member in members)
     return [
         Finding(area="universe", name=f"{len(names)} spellings", ok=False, found=" ".join(names), mend=mend)
         for names, mend in found

@@ -85,9 +85,9 @@ async def _instruments(database: Database, symbols: Sequence[str]) -> list[Instr
         names = [read_symbol(one) for one in symbols]
     except ValueError as error:
         raise BadQuestion(str(error)) from None
-    if missing := [one for one in names if one not in held]:
+    if missing := [name for name in names if name not in held]:
         raise BadQuestion(f"{', '.join(missing)}: not in the universe", status=404)
-    return [known[held[one]] for one in dict.fromkeys(names)] if names else list(known.values())
+    return [known[held[name]] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
 async def _partitions(

@@ -85,7 +85,7 @@ class Sweeper:
     ) -> Iterable[Job]:
         """A job for each series that is due at `now`, at the cadence that the budgets allow."""
         instruments = list(instruments)
-        cadences = self._cadences(Counter(one.tier for one in instruments))
+        cadences = self._cadences(Counter(instrument.tier for instrument in instruments))
         rhythms: dict[tuple[Tier, str], list[tuple[Capability, Interval, Rhythm]]] = {}
         for one in instruments:
             try:

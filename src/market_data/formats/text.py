@@ -77,7 +77,7 @@ def _rows(bars: KnownBars, row: Callable[[Origin], bytes], none: bytes) -> Itera
     templates = [row(origin) for origin in bars.origins]
     *prices, volumes = (_decimals(column) for column in bars.numbers())
     if np.isnan(bars.volume).any():
-        volumes = [none if one == b"null" else one for one in volumes]
+        volumes = [none if volume == b"null" else volume for volume in volumes]
     columns = (_times(bars.ts), *prices, volumes, _times(bars.as_of), bars.revision.tolist())
     return map(mod, map(templates.__getitem__, bars.which.tolist()), zip(*columns, strict=True))
 

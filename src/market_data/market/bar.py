@@ -123,6 +123,12 @@ class Bars:
         return cls(np.array(ts, np.int64), *(np.array(column, np.float64) for column in numbers))
 
     @classmethod
+    def joined(cls, parts: Iterable["Bars"]) -> "Bars":
+        """The bars of all parts, one part after the other, without their splits."""
+        columns = list(zip(*(part.columns() for part in parts), strict=True))
+        return cls(*(np.concatenate(column) for column in columns)) if columns else cls.none()
+
+    @classmethod
     def none(cls) -> "Bars":
         """No bars."""
         number = np.empty(0, np.float64)

@@ -44,13 +44,13 @@ class Shut:
 def reasons(span: Span, interval: Interval, shut: Iterable[Shut]) -> Iterator[tuple[Span, str]]:
     """A closed stretch in pieces, oldest first, each with why it is closed: "" is the usual calendar."""
     at = span.start
-    for one in _parts(interval, shut):
-        piece = one[0].overlap(Span(at, span.end)) if at < span.end else None
+    for part in _parts(interval, shut):
+        piece = part[0].overlap(Span(at, span.end)) if at < span.end else None
         if piece is None:
             continue
         if piece.start > at:
             yield Span(at, piece.start), ""
-        yield piece, one[1]
+        yield piece, part[1]
         at = piece.end
     if at < span.end:
         yield Span(at, span.end), ""

@@ -84,7 +84,7 @@ def jumps(price: Numbers | float, other: Numbers | float, tick: float = 0.0) -> 
 
 def near(size: Numbers | float, ratios: Sequence[float]) -> Mask:
     """Whether a ratio of 1 or more is near one of those given: shape of `size`."""
-    return np.asarray(np.any([np.abs(np.asarray(size) / one - 1) <= NEAR for one in ratios], axis=0))
+    return np.asarray(np.any([np.abs(np.asarray(size) / ratio - 1) <= NEAR for ratio in ratios], axis=0))
 
 
 def wide(bars: Bars, interval: Interval, tick: float = 0.0) -> Mask:

@@ -1,4 +1,4 @@
-"""What is no US symbol, told by its spelling: symbols of other exchanges, futures, options, currencies."""
+"""What is no US symbol by its spelling: symbols of other exchanges, futures, options, currencies."""
 
 import re
 

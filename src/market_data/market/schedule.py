@@ -36,16 +36,16 @@ class Schedule:
         """The hours under these closures. One that the calendar has as well changes nothing."""
         closes, left = self.closes.copy(), np.ones(len(self.days), np.bool_)
         shut: list[Shut] = []
-        for one in closures:
-            place, session = self.place(one.day), self.session(one.day)
+        for closure in closures:
+            place, session = self.place(closure.day), self.session(closure.day)
             if place is None or session is None:
                 continue
-            ends = session.start if one.closes is None else max(epoch(one.closes), session.start)
+            ends = session.start if closure.closes is None else max(epoch(closure.closes), session.start)
             if ends >= session.end:
                 continue
             closes[place], left[place] = ends, ends > session.start
             day = Span(int(self.days[place]), int(self.days[place]) + Interval.D1.seconds)
-            shut.append(Shut(Span(ends, session.end), day, ends <= session.start, one.reason))
+            shut.append(Shut(Span(ends, session.end), day, ends <= session.start, closure.reason))
         opens, days = self.opens[left], self.days[left]
         regular = SessionGrid(self.code, opens, closes[left], days)
         extended = _widened(regular, *self.late)

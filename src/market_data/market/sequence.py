@@ -57,7 +57,7 @@ class Laid:
 def lay(received: Received, around: Around, repeats_after: float) -> Laid:
     """Lay an answer among the stored bars; a quarantined value has waited after so many seconds."""
     bars, stored = received.bars, around.stored
-    joined = _joined(bars, stored.take(~np.isin(stored.ts, bars.ts)))
+    joined = Bars.joined([bars, stored.take(~np.isin(stored.ts, bars.ts))])
     order = np.argsort(joined.ts, kind="stable")
     at: Places = np.empty(len(order), np.intp)
     at[order] = np.arange(len(order))
@@ -98,9 +98,11 @@ def _own_entries(received: Received, entries: Sequence[Entry]) -> dict[int, Entr
         return {}
     index = {row: at for at, row in enumerate(received.bars.rows())}
     return {
-        index[one.row]: one
-        for one in entries
-        if one.row in index and is_own(one, received) and (one.decision is not None or not one.is_trace)
+        index[entry.row]: entry
+        for entry in entries
+        if entry.row in index
+        and is_own(entry, received)
+        and (entry.decision is not None or not entry.is_trace)
     }
 
 
@@ -109,10 +111,6 @@ def _of(own: Mapping[int, Entry], holds: Callable[[Entry], bool], size: int) -> 
     found: Mask = np.zeros(size, np.bool_)
     found[[at for at, one in own.items() if holds(one)]] = True
     return found
-
-
-def _joined(first: Bars, second: Bars) -> Bars:
-    return Bars(*(np.concatenate(pair) for pair in zip(first.columns(), second.columns(), strict=True)))
 
 
 def _same(bars: Bars, stored: Bars) -> Mask:
@@ -133,8 +131,8 @@ def _known(received: Received, around: Around) -> list[Evidence]:
         Evidence(kind, around.stored.take(names == name), name)
         for name in sorted(set(around.providers) - {received.provider})
     ]
-    for one in around.entries:
-        open_ = one.decision is None and not (one.contradicted or one.is_trace)
-        if open_ and one.provider != received.provider and one.adjustment == kind:
-            found.append(Evidence(kind, Bars.of([one.row]), one.provider))
+    for entry in around.entries:
+        open_ = entry.decision is None and not (entry.contradicted or entry.is_trace)
+        if open_ and entry.provider != received.provider and entry.adjustment == kind:
+            found.append(Evidence(kind, Bars.of([entry.row]), entry.provider))
     return found

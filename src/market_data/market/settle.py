@@ -69,7 +69,7 @@ def _left_out(laid: Laid, findings: Sequence[Finding]) -> dict[int, Finding]:
     """By index in the answer, the bars that are not stored, each with the worst that was found of it."""
     index = {place: at for at, place in enumerate(laid.places.tolist())}
     found: dict[int, Finding] = {}
-    bad = [one for one in findings if one.outcome not in STORED]
+    bad = [finding for finding in findings if finding.outcome not in STORED]
     for one in sorted(bad, key=lambda each: _WORST.index(each.outcome)):
         found |= {index[place]: one for place in one.places.tolist()}
     return dict(sorted(found.items()))
@@ -132,7 +132,7 @@ def _traces(laid: Laid, good: Bars) -> list[Quarantined]:
         & (np.abs(own - other) > ticks)
         & (names[theirs] != received.provider)
     )
-    known = {one.row for one in laid.around.entries if is_own(one, received)}
+    known = {entry.row for entry in laid.around.entries if is_own(entry, received)}
     rows = good.take(ours[far]).rows()
     words = [
         f"close {row[4]:.10g}: stored is {close:.10g} of {name}"
@@ -148,19 +148,19 @@ def _traces(laid: Laid, good: Bars) -> list[Quarantined]:
 
 def _settled_entries(laid: Laid, good: Bars) -> tuple[list[int], list[tuple[int, str]]]:
     """The entries that good bars settle, and those that they contradict, with the evidence."""
-    entries = [one for one in laid.around.entries if one.decision is None and not one.is_trace]
+    entries = [entry for entry in laid.around.entries if entry.decision is None and not entry.is_trace]
     closes = dict(zip(good.ts.tolist(), good.close.tolist(), strict=True)) if entries else {}
     released: list[int] = []
     contradicted: list[tuple[int, str]] = []
-    for one in entries:
-        close = closes.get(one.row[0])
+    for entry in entries:
+        close = closes.get(entry.row[0])
         if close is None:
             continue
-        if is_own(one, laid.received) or _alike(one.row, close):
-            released.append(one.id)
-        elif one.adjustment == laid.received.adjustment and not one.contradicted:
-            said = f"close {one.row[4]:.10g}: {laid.received.provider} sent {close:.10g}"
-            contradicted.append((one.id, said))
+        if is_own(entry, laid.received) or _alike(entry.row, close):
+            released.append(entry.id)
+        elif entry.adjustment == laid.received.adjustment and not entry.contradicted:
+            said = f"close {entry.row[4]:.10g}: {laid.received.provider} sent {close:.10g}"
+            contradicted.append((entry.id, said))
     return released, contradicted
 
 
@@ -174,27 +174,27 @@ def _withdrawn(laid: Laid) -> list[int]:
     first, last = int(received.bars.ts[0]), int(received.bars.ts[-1])
     sent = set(received.bars.ts.tolist())
     return [
-        one.id
-        for one in laid.around.entries
-        if one.decision is None
-        and is_own(one, received)
-        and first < one.row[0] < last
-        and one.row[0] not in sent
-        and received.asked_at - one.first_received >= laid.repeats_after
+        entry.id
+        for entry in laid.around.entries
+        if entry.decision is None
+        and is_own(entry, received)
+        and first < entry.row[0] < last
+        and entry.row[0] not in sent
+        and received.asked_at - entry.first_received >= laid.repeats_after
     ]
 
 
 def _counted(laid: Laid, findings: Sequence[Finding]) -> Counter[tuple[str, str]]:
     """By doubt and outcome how many bars; one that stays in quarantine is not counted again."""
-    known = {(one.row, one.contradicted) for one in laid.around.entries if is_own(one, laid.received)}
+    known = {(entry.row, entry.contradicted) for entry in laid.around.entries if is_own(entry, laid.received)}
     rows: list[Row] = []
     if known and findings:
-        rows = laid.bars.take(np.concatenate([one.places for one in findings])).rows()
+        rows = laid.bars.take(np.concatenate([finding.places for finding in findings])).rows()
     counts: Counter[tuple[str, str]] = Counter()
     at = 0
-    for one in findings:
-        own, at = rows[at : at + len(one.places)], at + len(one.places)
-        stays = one.outcome not in STORED
-        before = sum((row, one.outcome is Outcome.CONTRADICTED) in known for row in own) if stays else 0
-        counts[one.doubt.value, one.outcome.value] += len(one.places) - before
+    for finding in findings:
+        own, at = rows[at : at + len(finding.places)], at + len(finding.places)
+        stays = finding.outcome not in STORED
+        before = sum((row, finding.outcome is Outcome.CONTRADICTED) in known for row in own) if stays else 0
+        counts[finding.doubt.value, finding.outcome.value] += len(finding.places) - before
     return +counts

@@ -51,7 +51,7 @@ def spellings(symbol: str) -> tuple[str, ...]:
         first.replace("-", "/"),
         first.replace("-", ""),
     )
-    return tuple(dict.fromkeys([first, *(one for one in others if canonical(one) == first)]))
+    return tuple(dict.fromkeys([first, *(other for other in others if canonical(other) == first)]))
 
 
 def held_as(names: Iterable[str]) -> dict[str, str]:

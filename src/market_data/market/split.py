@@ -70,9 +70,9 @@ def session_days(hours: MarketHours, ts: Times) -> Times:
 def effects(days: Times, today: int, splits: Sequence[Split]) -> Numbers:
     """What adjusted prices of each day, sent on `today`, are multiplied by to be raw: shape (n,)."""
     factors: Numbers = np.ones(len(days), np.float64)
-    for one in splits:
-        if one.effective <= today:
-            factors[days < one.effective] *= one.ratio
+    for split in splits:
+        if split.effective <= today:
+            factors[days < split.effective] *= split.ratio
     return factors
 
 

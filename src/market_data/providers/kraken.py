@@ -194,7 +194,7 @@ def _quote(query: Query, response: Response) -> Quote:
         raise Unsupported("it is not traded", payload=response.body)
     return Quote(
         query.symbol,
-        int(their_time(query, response)),  # no time is told
+        int(their_time(query, response)),  # no time is sent
         price,
         bid=bid or None,  # 0: nobody offers
         ask=ask or None,

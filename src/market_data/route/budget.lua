@@ -2,7 +2,7 @@
 -- that of Redis), the life that the caller knows ('': none yet), a name for a new one, the ms for which a life is young,
 -- calls and ms of each window, then (member, ms for which it is held) of each call. Returns {how many were spent, ms until
 -- the fullest window has room for the next, life}; or {-1} where the windows may lack calls, and the caller has to tell its
--- own: this is not the life that it knows, or it knows none and others may not have told theirs to this young one (a life
+-- own: this is not the life that it knows, or it knows none and others may not have sent theirs to this young one (a life
 -- that is born after now is young: a question may have been asked before it and have waited for the server).
 -- A window is a sliding log of its calls, each at the latest moment at which it may have reached the provider:
 -- so no stretch of the window's length holds more than its calls on the provider's side of the wire either.

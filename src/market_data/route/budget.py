@@ -23,7 +23,7 @@ for which they may take as long as Redis may for an answer, and what one called 
 is over, as far as limits of up to a minute go. One that has just started keeps to it while the life of the
 windows is no older."""
 QUIET_SECONDS = 2 * REJOIN_SECONDS
-"""Where nobody has asked anything for so long, a Redis that has just begun anew lacks no call that counts."""
+"""Where nobody has asked anything for so long, a restarted Redis lacks no call that counts."""
 TELL_BATCH = 1000
 """Calls that are told at once."""
 MOST_AT_ONCE = 200
@@ -71,7 +71,7 @@ class Budget:
 
     The time is that of Redis, which all replicas share; `clock` (seconds) stands in for it, and for our own,
     where a day has to pass in a minute. While Redis is out, or has forgotten, each of the `others` keeps to a
-    share that is safe whatever they do; see Share. So does one that starts where Redis has just begun anew,
+    share that is safe whatever they do; see Share. So does one whose Redis has just been restarted,
     unless somebody vouches for it.
     """
 
@@ -79,7 +79,7 @@ class Budget:
         self, redis: Redis, clock: Callable[[], float] | None = None, others: Others | None = None
     ) -> None:
         self._windows = Windows(redis, clock)
-        self._clock = clock or time.monotonic  # nobody sets it; Redis is told how long ago a call was
+        self._clock = clock or time.monotonic  # nobody sets it; Redis receives how long ago a call was
         self._others = others
         self._accounts: dict[str, _Account] = {}
 

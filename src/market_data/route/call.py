@@ -6,8 +6,6 @@ from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple, TypeVar
 
-import numpy as np
-
 from market_data.errors import Malformed, ProviderFault, StoreUnavailable, TimedOut
 from market_data.events import LoopFailed, ProviderAsked, Tell
 from market_data.market.bar import Bars, Quote
@@ -86,7 +84,7 @@ class Caller:
         self._tell = tell
         self._clock = clock
         self.vendor_time = vendor_time or VendorTime(clock)
-        """What the answers tell of the time."""
+        """The time by the answers."""
 
     async def budget_left(self, name: str) -> list[int]:
         """The calls left of each of the account's limits at this moment, in their order."""
@@ -156,7 +154,7 @@ class Caller:
         return Piece(answer, query.now, vendor_time)
 
     def _latest(self, query: Query) -> float:
-        """The time that an answer may tell of: what was learned since the question may be later."""
+        """The time up to which an answer may report: what was learned since the question may be later."""
         return max(query.now, self.vendor_time.now())
 
     async def _call(
@@ -269,6 +267,4 @@ def _wrong(quote: Quote, now: float) -> str:
 
 
 def _joined(parts: list[Bars]) -> Bars:
-    columns = zip(*(part.columns() for part in parts), strict=True)
-    splits = joined(part.splits for part in parts)
-    return Bars(*(np.concatenate(column) for column in columns), splits=splits) if parts else Bars.none()
+    return replace(Bars.joined(parts), splits=joined(part.splits for part in parts))

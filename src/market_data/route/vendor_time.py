@@ -35,7 +35,7 @@ class Offset:
 
     @property
     def known(self) -> bool:
-        """Whether any provider has told its time lately."""
+        """Whether any provider has sent its time lately."""
         return bool(self.of)
 
     @property
@@ -45,7 +45,7 @@ class Offset:
 
     def __str__(self) -> str:
         if not self.known:
-            return "not compared yet: no provider has told its time"
+            return "not compared yet: no provider has sent its time"
         heard = f"the time of {', '.join(sorted(self.of))}"
         if not self.wrong:
             return f"within {TOLERANCE_SECONDS:g} s of {heard}"
@@ -63,7 +63,7 @@ class VendorTime:
     between them. So one provider whose clock is wrong moves nothing, unless nobody else answers.
 
     What is kept is how far each provider's clock is ahead of a `steady` one, which nobody sets: when ours is
-    set, nothing has to be learned anew. A clock that is not the machine's (a test's, a rehearsal's) is its
+    set, nothing has to be learned again. A clock that is not the machine's (a test's, a rehearsal's) is its
     own steady one; where it is set back, what was learned later is forgotten.
     """
 
@@ -78,7 +78,7 @@ class VendorTime:
         self._first_at = self._last_at = 0.0
 
     def note(self, provider: str, told: float | None, sent: float) -> None:
-        """Note the time (epoch seconds) that an answer told; it was asked for at `sent` (steady)."""
+        """Note the time (epoch seconds) that an answer carried; it was asked for at `sent` (steady)."""
         came = self.steady()
         if told is None or not 0.0 <= came - sent <= LONGEST_TRIP_SECONDS:
             return
@@ -96,7 +96,7 @@ class VendorTime:
         """How wrong our clock is."""
         ours, steady = self._clock(), self.steady()
         ahead = self._ahead(ours, steady)
-        each = {name: median(one.ahead for one in samples) for name, samples in self._samples.items()}
+        each = {name: median(sample.ahead for sample in samples) for name, samples in self._samples.items()}
         return Offset(ours - steady - ahead, {name: ours - steady - one for name, one in each.items()})
 
     def _ahead(self, ours: float, steady: float) -> float:
@@ -111,7 +111,7 @@ class VendorTime:
     def _learn(self, steady: float) -> None:
         """Forget what does not count any more, and find the middle of what does."""
         for name, samples in list(self._samples.items()):
-            counts = [one for one in samples if one.at <= steady <= one.at + KEPT_SECONDS]
+            counts = [sample for sample in samples if sample.at <= steady <= sample.at + KEPT_SECONDS]
             if len(counts) < len(samples):
                 self._samples[name] = deque(counts, maxlen=SAMPLES)
             if not counts:
@@ -119,9 +119,9 @@ class VendorTime:
         if not self._samples:
             self._middle = None
             return
-        at = [one.at for samples in self._samples.values() for one in samples]
+        at = [sample.at for samples in self._samples.values() for sample in samples]
         self._first_at, self._last_at = min(at), max(at)
-        each = sorted(median(one.ahead for one in samples) for samples in self._samples.values())
+        each = sorted(median(sample.ahead for sample in samples) for samples in self._samples.values())
         self._middle = each[(len(each) - 1) // 2], each[len(each) // 2]
 
 

@@ -62,5 +62,5 @@ def build(parts: Parts) -> Litestar:
         ),
     )
     complete(app)
-    app.asgi_handler = Slashes(app.asgi_handler, [one.path_format for one in app.routes])
+    app.asgi_handler = Slashes(app.asgi_handler, [route.path_format for route in app.routes])
     return app

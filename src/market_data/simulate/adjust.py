@@ -38,7 +38,9 @@ def split_events(listing: Listing, begin: int, end: int, now: float) -> list[tup
     hours, today = listing.hours, session_day(listing.hours, now)
     opens = dict(zip(hours.regular.days.tolist(), hours.regular.opens.tolist(), strict=True))
     stamped = [
-        (opens.get(one.effective, one.effective), one) for one in listing.splits if one.effective <= today
+        (opens.get(split.effective, split.effective), split)
+        for split in listing.splits
+        if split.effective <= today
     ]
     return [(at, one) for at, one in stamped if begin <= at <= end]
 

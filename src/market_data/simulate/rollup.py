@@ -56,7 +56,7 @@ def until(bars: Bars, seconds: int, now: float) -> Bars:
     done = begun.take(np.arange(len(begun) - 1))
     row = begun.rows()[-1]
     forming = Bars.of([(row[0], *so_far(row[1:], (now - row[0]) / seconds))])
-    return Bars(*(np.concatenate(pair) for pair in zip(done.columns(), forming.columns(), strict=True)))
+    return Bars.joined([done, forming])
 
 
 def so_far(

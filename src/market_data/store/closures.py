@@ -39,8 +39,8 @@ async def counts(database: Database) -> tuple[int, int, int]:
 
 def counted(closures: Sequence[Closure]) -> tuple[int, int, int]:
     """The same of announcements that have been read."""
-    revoked = sum(one.revoked_at is not None for one in closures)
-    return len(closures), revoked, max((one.id for one in closures), default=0)
+    revoked = sum(closure.revoked_at is not None for closure in closures)
+    return len(closures), revoked, max((closure.id for closure in closures), default=0)
 
 
 def _closure(row: asyncpg.Record) -> Closure:

@@ -24,10 +24,10 @@ async def save(database: Database, learned: Rows, now: float) -> None:
     keys, values = list(learned), list(learned.values())
     await database.fetch(
         sql("delays_save"),
-        [one[0] for one in keys],
-        [one[1] for one in keys],
-        [one[2].value for one in keys],
-        [one[0] for one in values],
-        [moment(one[1]) for one in values],
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2].value for key in keys],
+        [value[0] for value in values],
+        [moment(value[1]) for value in values],
         [moment(now)] * len(keys),
     )

@@ -130,8 +130,8 @@ async def add(connection: Connection, interval: Interval, jobs: Sequence[New]) -
         [one.tier.value for one in jobs],
         [timedelta(seconds=one.wait) for one in jobs],
         [one.restated_by for one in jobs],
-        [one.reason for one in jobs],
-        [one.forced for one in jobs],
+        [job.reason for job in jobs],
+        [job.forced for job in jobs],
     )
     return [_backfill(row) for row in rows]
 
@@ -209,7 +209,7 @@ async def narrow(connection: Connection, number: int, span: Span) -> None:
 
 
 async def bury(connection: Connection, claimed: Claimed, span: Span, why: str) -> None:
-    """Add a dead letter for a part of a backfill that cannot be had, within the caller's transaction."""
+    """Add a dead letter for a part of a backfill that cannot be filled, within the caller's transaction."""
     ends = moment(span.start), moment(span.end)
     of = claimed.symbol, claimed.interval.value
     await connection.execute(sql("ledger_bury"), *of, *ends, claimed.tier.value, why)

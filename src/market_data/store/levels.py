@@ -118,7 +118,8 @@ async def _repair(
 def _factors(known: Checked, hours: MarketHours) -> _Factors:
     """What minutes are multiplied by, by when they open and when they were learned."""
     opens = [
-        int(hours.extended.opens[np.searchsorted(hours.extended.days, one.effective)]) for one in known.splits
+        int(hours.extended.opens[np.searchsorted(hours.extended.days, split.effective)])
+        for split in known.splits
     ]
     starts, ends = [0, *opens], [*opens, 2**33]
     found = _Factors([], [], [], [], [])

@@ -115,7 +115,7 @@ def _built(question: Question, now: float) -> tuple[str, *tuple[object, ...]] | 
 
 def _ends(sessions: Sequence[Span]) -> tuple[list[datetime], list[datetime]]:
     """When sessions open, and when they close."""
-    return [moment(one.start) for one in sessions], [moment(one.end) for one in sessions]
+    return [moment(session.start) for session in sessions], [moment(session.end) for session in sessions]
 
 
 def _pieces(question: Question) -> Pieces | None:

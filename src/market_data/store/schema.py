@@ -121,7 +121,7 @@ def known() -> tuple[Version, ...]:
 
 
 def _newest(part: str, versions: Iterable[Version]) -> Version:
-    return max((one for one in versions if one.part == part), default=Version(part, (0,)))
+    return max((version for version in versions if version.part == part), default=Version(part, (0,)))
 
 
 def _listed(versions: Iterable[Version]) -> str:

@@ -12,7 +12,7 @@ from market_data.store.connect import Database, sql
 async def keep(database: Database, symbol: str, provider: str, splits: Sequence[Split], now: float) -> None:
     """Keep splits that a provider reported, known at `now`."""
     if splits:
-        dates, ratios = [moment(one.effective) for one in splits], [one.ratio for one in splits]
+        dates, ratios = [moment(split.effective) for split in splits], [split.ratio for split in splits]
         await database.fetch(sql("splits_keep"), symbol, provider, dates, ratios, moment(now))
 
 

@@ -52,7 +52,7 @@ async def replace_within(
 
 async def take_back(connection: Connection, symbol: str, interval: Interval, spans: Sequence[Span]) -> None:
     """Let nothing of these spans be vacant where a bar has come, within the caller's transaction."""
-    starts, ends = [moment(one.start) for one in spans], [moment(one.end) for one in spans]
+    starts, ends = [moment(span.start) for span in spans], [moment(span.end) for span in spans]
     query = Table.of(interval).sql("vacancy_filled")
     rows = await connection.fetch(query, symbol, interval.value, starts, ends)
     filled = merge(Span(row["ts"], row["ts"] + interval.seconds) for row in rows)

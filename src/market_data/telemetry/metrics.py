@@ -97,7 +97,7 @@ METRICS = (
         Gauge,
         "clock_offset_seconds",
         (),
-        "Seconds that our clock is ahead of the providers' (less than 0: behind); 0 while none tells it.",
+        "Seconds that our clock is ahead of the providers' (less than 0: behind); 0 while none sends it.",
     ),
     Metric(Gauge, "market_open", ("exchange",), "1 while the exchange's regular session is open."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),

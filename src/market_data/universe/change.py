@@ -230,9 +230,9 @@ def _placed(members: Sequence[Member], new: Set[str], most: Mapping[Tier, int]) 
 def _applied(drafts: Iterable[Draft], known: Mapping[str, Member]) -> dict[str, Member]:
     """By symbol the members that come of the drafts; BadQuestion says of each that cannot be one why not."""
     made, problems = dict[str, Member](), list[str]()
-    for one in drafts:
+    for draft in drafts:
         try:
-            made[one.symbol] = one.applied(known.get(one.symbol))
+            made[draft.symbol] = draft.applied(known.get(draft.symbol))
         except ValueError as error:
             problems.append(str(error))
     if problems:

@@ -1,4 +1,4 @@
-"""One instrument, one member: rows are told of the member that exists, however it is spelled."""
+"""One instrument, one member: rows become those of the member that exists, however it is spelled."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,15 +14,19 @@ def as_held(drafts: Iterable[Draft], known: Sequence[Member]) -> list[Draft]:
     names = {one.symbol for one in known}
     held = held_as(names)
     return [
-        replace(one, symbol=one.written if one.written in names else held.get(one.symbol, one.symbol))
-        for one in drafts
+        replace(
+            draft, symbol=draft.written if draft.written in names else held.get(draft.symbol, draft.symbol)
+        )
+        for draft in drafts
     ]
 
 
 def notes(drafts: Iterable[Draft], members: Iterable[Member]) -> tuple[str, ...]:
     """A sentence for each instrument of the drafts that is not collected once, under its canonical symbol."""
-    concerned = {canonical(one.symbol) for one in drafts}
-    held = _by_instrument(one.symbol for one in members if one.active and canonical(one.symbol) in concerned)
+    concerned = {canonical(draft.symbol) for draft in drafts}
+    held = _by_instrument(
+        member.symbol for member in members if member.active and canonical(member.symbol) in concerned
+    )
     told = []
     for symbol, names in held.items():
         if len(names) > 1:
@@ -45,8 +49,8 @@ def doubles(symbols: Iterable[str]) -> list[tuple[list[str], str]]:
 def _by_instrument(symbols: Iterable[str]) -> dict[str, list[str]]:
     """By canonical symbol its spellings among `symbols`, the one to be kept first."""
     found = defaultdict[str, list[str]](list)
-    for one in sorted(symbols, key=lambda name: (canonical(name), canonical(name) != name, name)):
-        found[canonical(one)].append(one)
+    for symbol in sorted(symbols, key=lambda name: (canonical(name), canonical(name) != name, name)):
+        found[canonical(symbol)].append(symbol)
     return found
 
 

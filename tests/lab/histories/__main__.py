@@ -55,7 +55,7 @@ async def _one(seed: int, postgres: str, valkey: str, histories: int) -> str:
         {
             "seed": seed, "seconds": life.seconds, "calls": life.calls, "named": life.named,
             "histories": len(life.told), "text": str(life),
-            "violations": [{"kind": one.kind, "seed": one.seed} for one in life.violations],
+            "violations": [{"kind": violation.kind, "seed": violation.seed} for violation in life.violations],
         }
     )  # fmt: skip
 

@@ -31,13 +31,13 @@ class Violation:
 async def check(market: Market, history: History, played: Played, only: tuple[str, ...]) -> list[Violation]:
     """Every violation of a history that has come to rest."""
     found = [("final before its end", one) for one in played.early]
-    for one in history.symbols:
+    for symbol in history.symbols:
         window = Span(history.sessions[0].start, int(market.world.now))
-        if one.unknown:
-            found += [item async for item in _unknown(market, one, window)]
+        if symbol.unknown:
+            found += [item async for item in _unknown(market, symbol, window)]
             continue
-        found += [item async for item in _stored(market, one, window, only)]
-        found += [item async for item in _built(market, one, window)]
+        found += [item async for item in _stored(market, symbol, window, only)]
+        found += [item async for item in _built(market, symbol, window)]
     found += [item async for item in _replayed(market, played)]
     return [Violation(kind, history.seed, detail) for kind, detail in found]
 
@@ -132,11 +132,11 @@ def _grouped(minutes: list[dict[str, Any]], seconds: int) -> dict[int, list[dict
 
 def _differs(bar: dict[str, Any], parts: list[dict[str, Any]]) -> str:
     right = {
-        "open": parts[0]["open"], "high": max(one["high"] for one in parts),
-        "low": min(one["low"] for one in parts), "close": parts[-1]["close"],
+        "open": parts[0]["open"], "high": max(part["high"] for part in parts),
+        "low": min(part["low"] for part in parts), "close": parts[-1]["close"],
     }  # fmt: skip
-    if len({one["volume_scope"] for one in parts}) == 1:
-        right["volume"] = sum(one["volume"] for one in parts)
+    if len({part["volume_scope"] for part in parts}) == 1:
+        right["volume"] = sum(part["volume"] for part in parts)
     wrong = {key: (bar[key], value) for key, value in right.items()
              if bar[key] is None or abs(bar[key] - value) > 1e-6 * max(abs(value), 1)}  # fmt: skip
     return f"{wrong}" if wrong else ""

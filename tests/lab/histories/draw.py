@@ -69,9 +69,9 @@ class History:
     read_at: list[float]  # after which of them answers are recorded
 
     def __str__(self) -> str:
-        told = [str(one) for one in self.symbols]
-        phases = [f"{one.provider} {one.fault} {one.value or ''}".strip() or f"clock {one.clock_error:+g} s"
-                  for one in self.phases]  # fmt: skip
+        told = [str(symbol) for symbol in self.symbols]
+        phases = [f"{phase.provider} {phase.fault} {phase.value or ''}".strip()
+                  or f"clock {phase.clock_error:+g} s" for phase in self.phases]  # fmt: skip
         return f"seed {self.seed}: {'; '.join([*told, *phases])}"
 
 
@@ -85,8 +85,8 @@ def draw(seed: int, only: tuple[str, ...], sessions: list[Span]) -> History:
         _symbol(chance, f"L{seed % 10_000_000:07d}{letter}", played, later, active)
         for letter in "AB"[: chance.choices((1, 2), (1, 1))[0]]
     ]
-    for one in symbols:
-        _befall(chance, one, only, played, later)
+    for symbol in symbols:
+        _befall(chance, symbol, only, played, later)
     if chance.random() < 0.1:
         symbols.append(Symbol(f"L{seed % 10_000_000:07d}X", unknown=True))
     looks = _looks(chance, played, active)

@@ -43,7 +43,7 @@ class Life:
         lines = [f"LAB_SEED={self.seed} ({', '.join(self.only)})"]
         for told in self.told:
             seed = int(told.split(":")[0].removeprefix("seed "))
-            wrong = [one for one in self.violations if one.seed == seed]
+            wrong = [violation for violation in self.violations if violation.seed == seed]
             if wrong:
                 lines += [told, *(f"    {one.kind}: {one.detail}" for one in wrong[:8])]
         return "\n".join(lines)

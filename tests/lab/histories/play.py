@@ -97,7 +97,7 @@ async def _set_up(market: Market, history: History) -> None:
             story.unknown_at = set(one.unknown_at)
             for provider, _, edit in one.edits:
                 story.edits.setdefault(provider, []).append(edit)
-    await market.follows(*(equity(one.name) for one in history.symbols))
+    await market.follows(*(equity(symbol.name) for symbol in history.symbols))
     await market.sql("UPDATE symbol_universe SET listed = to_timestamp($1)::date", float(first))
 
 
@@ -105,17 +105,17 @@ async def _phases(market: Market, phases: list[Phase], when: float) -> None:
     """Turn to a moment, with the faults and the clock's error that there are then."""
     market.provider().is_well()
     market.world.error = 0.0
-    for one in phases:
-        if one.start <= when < one.end:
-            if one.fault:
-                market.provider(one.provider).suffers(one.fault, one.value)
-            market.world.error += one.clock_error
+    for phase in phases:
+        if phase.start <= when < phase.end:
+            if phase.fault:
+                market.provider(phase.provider).suffers(phase.fault, phase.value)
+            market.world.error += phase.clock_error
     await market.at(when)
 
 
 async def _early(market: Market, history: History) -> list[str]:
     """Final minutes that are not over by the true time."""
-    names = [one.name for one in history.symbols]
+    names = [symbol.name for symbol in history.symbols]
     rows = await market.sql(
         "SELECT symbol, ts FROM candles_intraday WHERE symbol = ANY ($1::text[]) AND status <> 'partial' "
         "AND ts > to_timestamp($2::float8)", names, market.world.now - 60,
@@ -149,7 +149,7 @@ async def _rest(market: Market, history: History) -> None:
 
 async def _waiting(market: Market, history: History) -> int:
     """How many backfills are due within the hour."""
-    names = [one.name for one in history.symbols]
+    names = [symbol.name for symbol in history.symbols]
     [row] = await market.sql(
         "SELECT count(*) AS n FROM backfill_jobs WHERE symbol = ANY ($1::text[]) "
         "AND status IN ('queued', 'running') AND next_attempt_at < to_timestamp($2::float8)",

@@ -1,4 +1,4 @@
-"""Aggregates of 0.1.0 are made anew: bars whose minutes are gone stay, and so does what an operator chose."""
+"""Aggregates of 0.1.0 are rebuilt: bars whose minutes are gone stay, and so does what an operator chose."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -90,7 +90,7 @@ async def old(
 
 async def _bars(database: Database, view: str) -> dict[tuple[str, Any], tuple[Any, ...]]:
     rows = await database.fetch(f"SELECT * FROM {view}")  # noqa: S608 - ours
-    return {(one["symbol"], one["ts"]): tuple(one)[2:] for one in rows}
+    return {(row["symbol"], row["ts"]): tuple(row)[2:] for row in rows}
 
 
 async def _expected(database: Database) -> list[dict[tuple[str, Any], tuple[Any, ...]]]:
@@ -184,7 +184,7 @@ async def test_a_symbol_that_is_renamed_meanwhile_keeps_all_its_bars(old: Databa
 async def test_what_is_built_on_them_is_named_before_anything_is_done(old: Database) -> None:
     await old.run("CREATE VIEW mine AS SELECT symbol, max(high) AS high FROM candles_1h GROUP BY symbol")
     with pytest.raises(
-        asyncpg.RaiseError, match="candles_1h is made anew, and mine is built on it"
+        asyncpg.RaiseError, match="candles_1h must be rebuilt, and mine is built on it"
     ) as raised:
         await migrate(old)
     assert "Drop mine" in str(raised.value.hint)

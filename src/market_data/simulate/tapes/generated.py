@@ -89,7 +89,7 @@ class GeneratedTape:
 
     def _window(self, listing: Listing, span: Span, now: float) -> Bars:
         sessions = [one for one in listing.hours.extended.sessions(span) if one.start < now]
-        bars = joined([self._minutes(listing.symbol, one) for one in sessions])
+        bars = Bars.joined([self._minutes(listing.symbol, one) for one in sessions])
         return until(bars.within(span), Interval.M1.seconds, now)
 
     def _days(self, listing: Listing, span: Span, now: float) -> Bars:
@@ -241,11 +241,3 @@ def _always_shape(minutes: int) -> Numbers:
     noon = np.abs(np.arange(minutes, dtype=np.float64) * 2 / minutes - 1)
     shape: Numbers = 1.3 - noon * 0.8
     return shape
-
-
-def joined(pieces: list[Bars]) -> Bars:
-    """Bars of several sessions as one."""
-    if len(pieces) < 2:
-        return pieces[0] if pieces else Bars.none()
-    columns = zip(*(piece.columns() for piece in pieces), strict=True)
-    return Bars(*(np.concatenate(column) for column in columns))

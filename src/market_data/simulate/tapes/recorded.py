@@ -83,4 +83,4 @@ def _days(reel: _Reel, now: float) -> Bars:
         fraction = (now - running.start) / running.seconds
         rows = reel.days.take(reel.days.ts == today).rows() if fraction > 0 else []
         seen = Bars.of([(row[0], *so_far(row[1:], fraction)) for row in rows])
-    return Bars(*(np.concatenate(pair) for pair in zip(past.columns(), seen.columns(), strict=True)))
+    return Bars.joined([past, seen])

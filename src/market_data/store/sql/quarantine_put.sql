@@ -1,6 +1,6 @@
 -- Keeps bars of a series ($1, $2) from the provider $3 with a mark: adjustment $4, volume scope $5, received in an answer
 -- that was asked for at $6; where $17 says so they are asked for again, first after $7. The same value again is counted; another
--- value takes its place and starts anew. What an operator decided about the same value stays.
+-- value takes its place and starts again. What an operator decided about the same value stays.
 INSERT INTO quarantined_bars AS known (symbol, interval, ts, provider, adjustment, volume_scope, open, high, low, close,
                                        volume, reason, contradicted, evidence, first_received, last_received, look_at)
 SELECT $1, $2, bar.ts, $3, $4, $5, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.reason, bar.contradicted,
