@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import database as lab_database
@@ -17,6 +17,7 @@ from lab.market import MINUTES_ONLY, Market, crypto, equity
 from lab.opening import market
 from lab.rows import at, minutes, session, sessions
 from market_data.hosting import Stores
+from market_data.market.instrument import Tier
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 
 DAY, NEXT = "2024-06-12", "2024-06-13"
@@ -35,6 +36,7 @@ class Scenario:
     begins: str = f"{DAY} 13:30"
     ends: str = f"{DAY} 20:20"
     evening: str = f"{DAY} 22:30"
+    settings: Mapping[str, str] = field(default_factory=lambda: MINUTES_ONLY)
 
 
 async def thin(opened: Market) -> None:
@@ -68,12 +70,24 @@ async def liquid(opened: Market) -> None:
     await opened.follows(*map(equity, names))
 
 
+async def whole(opened: Market) -> None:
+    """One hundredth of 8,000 symbols: 12 in T0, 30 in T1, 38 in T2, each trading every minute."""
+    tiers = [Tier.T0] * 12 + [Tier.T1] * 30 + [Tier.T2] * 38
+    for number in range(len(tiers)):
+        opened.trades(f"M{number}", sessions((DAY, *LATER)))
+    await opened.follows(*(equity(f"M{number}", tier=tier) for number, tier in enumerate(tiers)))
+    await opened.sql("UPDATE symbol_universe SET listed = $1::text::date", DAY)
+
+
 CRYPTO_DAY = (f"{DAY} 00:00", f"{NEXT} 00:20", f"{NEXT} 03:00")
+NO_QUOTES = {"CADENCE_T0": "bars_1m=60", "CADENCE_T1": "bars_1m=300"}
+"""The default cadences of minutes and days, without quotes: these are asked for as before."""
 SCENARIOS: Mapping[str, Scenario] = {
     "thin": Scenario(("alpaca", "yahoo"), thin),
     "delayed": Scenario(("yahoo",), delayed),
     "quiet_pair": Scenario(("binance", "coinbase"), quiet_pair, *CRYPTO_DAY),
     "liquid": Scenario(("alpaca", "yahoo"), liquid),
+    "whole": Scenario(("alpaca", "yahoo"), whole, settings=NO_QUOTES),
 }
 
 
@@ -96,7 +110,7 @@ async def main(names: list[str]) -> None:
 async def _counted(scenario: Scenario, stores: Stores) -> dict[str, int]:
     """Calls of the session, of its evening, and of the looks at it in the sessions that follow."""
     begins = at(scenario.begins)
-    async with market(stores, begins, only=scenario.only, settings=dict(MINUTES_ONLY)) as opened:
+    async with market(stores, begins, only=scenario.only, settings=dict(scenario.settings)) as opened:
         await scenario.prepare(opened)
         calls = opened.provider().calls
         await opened.run_until(scenario.ends)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,18 @@ class Rig:
     running: Running
     session: aiohttp.ClientSession
     clock: Clock
+    heard: list[bytes] = field(default_factory=list)
+    """What has come of the newest answer's body, also if it never came whole."""
 
     async def ask(self, method: str, path: str, **options: Any) -> Got:
         async with self.session.request(
             method, self.running.url + path, allow_redirects=False, **options
         ) as reply:
             headers = {name.lower(): value for name, value in reply.headers.items()}
-            return Got(reply.status, headers, await reply.text())
+            self.heard.clear()
+            async for chunk in reply.content.iter_any():
+                self.heard.append(chunk)
+            return Got(reply.status, headers, b"".join(self.heard).decode())
 
     async def get(self, path: str, **params: object) -> Got:
         return await self.ask("GET", path, params={name: str(value) for name, value in params.items()})

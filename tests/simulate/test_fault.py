@@ -1,5 +1,6 @@
 """Every fault of the table does what its line says, at every provider that can show it."""
 
+import asyncio
 import json
 import math
 import time
@@ -83,6 +84,22 @@ async def cut_body(it: Rig, provider: str) -> None:
     await it.switch(provider=provider, fault="cut_body")
     with pytest.raises(aiohttp.ClientPayloadError):
         await minutes(it, provider)
+
+
+async def slow_body(it: Rig, provider: str) -> None:
+    """Bytes come; the last of them does not while anybody waits."""
+    await it.switch(provider=provider, fault="slow_body", value=0.01)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(minutes(it, provider), 0.2)
+    assert 1 <= len(b"".join(it.heard)) <= 20
+
+
+async def large_body(it: Rig, provider: str) -> None:
+    right = await told(it, provider)
+    await it.switch(provider=provider, fault="large_body", value=2)
+    got = await minutes(it, provider)
+    assert len(got.text) > 2_000_000
+    assert rows(provider, got) == right
 
 
 async def wrong_schema(it: Rig, provider: str) -> None:
@@ -195,6 +212,8 @@ CHECKS: dict[Fault, Callable[[Rig, str], Awaitable[None]]] = {
     Fault.MAINTENANCE: maintenance,
     Fault.GARBAGE: garbage,
     Fault.CUT_BODY: cut_body,
+    Fault.SLOW_BODY: slow_body,
+    Fault.LARGE_BODY: large_body,
     Fault.WRONG_SCHEMA: wrong_schema,
     Fault.UNEQUAL_ARRAYS: unequal_arrays,
     Fault.WRONG_SYMBOL: wrong_symbol,

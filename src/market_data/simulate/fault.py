@@ -13,6 +13,10 @@ LONGEST_HANG = 600.0
 """Seconds for which a request is held at most."""
 LONGEST_LATENCY = 60_000.0
 """Milliseconds."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two bytes of a slow body."""
+LARGEST_BODY = 1000.0
+"""Megabytes."""
 
 
 class Fault(StrEnum):
@@ -27,6 +31,8 @@ class Fault(StrEnum):
     MAINTENANCE = "maintenance"
     GARBAGE = "garbage"
     CUT_BODY = "cut_body"
+    SLOW_BODY = "slow_body"
+    LARGE_BODY = "large_body"
     WRONG_SCHEMA = "wrong_schema"
     UNEQUAL_ARRAYS = "unequal_arrays"
     WRONG_SYMBOL = "wrong_symbol"
@@ -76,6 +82,8 @@ FAULTS: Mapping[Fault, Line] = {
     Fault.MAINTENANCE: Line("answers 200 with an HTML page that says 'Will be right back'"),
     Fault.GARBAGE: Line("answers 200 with bytes that are not JSON"),
     Fault.CUT_BODY: Line("closes the connection in the middle of the body that Content-Length announced"),
+    Fault.SLOW_BODY: Line("sends the body byte by byte, with a pause after each", "s", 1, LONGEST_PAUSE),
+    Fault.LARGE_BODY: Line("sends so many blanks after the body", "MB", 100, LARGEST_BODY),
     Fault.WRONG_SCHEMA: Line("answers JSON in which every key has another name"),
     Fault.UNEQUAL_ARRAYS: Line(
         "one close is missing from the columns, or from the last row (Alpha Vantage: from every row)"

@@ -3,13 +3,17 @@
 import asyncio
 import json
 from asyncio import Event
+from contextlib import suppress
 from email.utils import formatdate
 
 from aiohttp import web
+from aiohttp.client_exceptions import ClientConnectionResetError
 
 from market_data.simulate.fault import Fault, Switched
 from market_data.simulate.protocol import Reply
 from market_data.simulate.simulator import Answer
+
+_MEGABYTE = b" " * 1_000_000
 
 
 async def send(request: web.Request, answer: Answer, stopping: Event) -> web.StreamResponse:
@@ -24,9 +28,23 @@ async def send(request: web.Request, answer: Answer, stopping: Event) -> web.Str
     body = encode(reply)
     date = formatdate(answer.at, usegmt=True)  # by the clock of what else the answer tells
     headers = {"Content-Type": reply.content_type, "Date": date, **reply.headers}
-    if Fault.CUT_BODY in faults:
-        return await _cut(request, reply.status, headers, body)
-    return web.Response(status=reply.status, headers=headers, body=body)
+    length = len(body)
+    if Fault.LARGE_BODY in faults:
+        length += int(faults[Fault.LARGE_BODY].amount or 0) * len(_MEGABYTE)
+    elif not faults.keys() & {Fault.CUT_BODY, Fault.SLOW_BODY}:
+        return web.Response(status=reply.status, headers=headers, body=body)
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    response.content_length = length
+    await response.prepare(request)
+    with suppress(ClientConnectionResetError):  # the client has had enough of it
+        if Fault.CUT_BODY in faults:
+            await response.write(body[: length // 2])
+            _hung_up(request)  # what was written still goes out
+        elif Fault.LARGE_BODY in faults:
+            await _large(response, body, length)
+        elif not await _slow(response, body, _seconds(faults[Fault.SLOW_BODY], 1), stopping):
+            _hung_up(request)
+    return response
 
 
 def encode(reply: Reply) -> bytes:
@@ -56,11 +74,17 @@ def _hung_up(request: web.Request) -> web.Response:
     return web.Response(status=503)
 
 
-async def _cut(request: web.Request, status: int, headers: dict[str, str], body: bytes) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = len(body)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    if request.transport is not None:
-        request.transport.close()  # what was written still goes out
-    return response
+async def _slow(response: web.StreamResponse, body: bytes, pause: float, stopping: Event) -> bool:
+    """Send a byte, wait `pause` seconds, and so on; whether all of them were sent."""
+    for place in range(len(body)):
+        await response.write(body[place : place + 1])
+        if await _held(stopping, pause):
+            return False
+    return True
+
+
+async def _large(response: web.StreamResponse, body: bytes, length: int) -> None:
+    """Send the body, and after it blanks, as JSON allows, up to `length` bytes."""
+    await response.write(body)
+    for _ in range((length - len(body)) // len(_MEGABYTE)):
+        await response.write(_MEGABYTE)
