@@ -63,7 +63,8 @@ async def test_without_redis_each_replica_collects_its_share_and_all_join_again(
         **SETTINGS,
         "LOCAL_SWEEP_TICK_SEC": "2",
     }  # else a job that had to wait gives each provider 0.1 s
-    team = [await serving(Clock(at(NOW), pace=1.0), stores=stores, **patient) for _ in range(2)]
+    clocks = [Clock(at(NOW)) for _ in range(2)]  # they stand still: each series is due once
+    team = [await serving(clock, stores=stores, **patient) for clock in clocks]
     await until(lambda: all(len(one.parts.replicas.known) == 2 for one in team), "they know of each other")
     await asyncio.to_thread(valkey.__exit__, None, None, None)
     await until(lambda: all(one.parts.replicas.out for one in team), "they know that Redis is out")
@@ -75,6 +76,8 @@ async def test_without_redis_each_replica_collects_its_share_and_all_join_again(
     assert (health.status, health.json["status"]) == (200, "degraded")
     await asyncio.to_thread(valkey.__enter__)
     await until(lambda: not any(one.parts.replicas.out for one in team), "they know that Redis is back")
+    for clock in clocks:
+        clock.now += 60
     more = [Instrument(f"Y{one}", "NYSE", AssetType.EQUITY, Tier.T0) for one in "ABC"]
     await universe.put(team[0].parts.database, more)
     await all_held(team[0], more)
