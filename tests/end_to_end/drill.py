@@ -33,6 +33,8 @@ START_SECONDS = 60.0
 """How long a replica may take to start, on a machine that does much else."""
 TRUTH_SECONDS = 5.0
 """How long readiness may take to tell that the database has gone, or has come back."""
+ANSWER_SECONDS = 10.0
+"""How long a replica may take to say whether it is ready."""
 PATIENCE_SECONDS = 180.0
 """How long everything may take to be healed once nothing is disturbed any more."""
 
@@ -249,7 +251,7 @@ class Truth:
             self.expect(runs)
 
     async def watch(self) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)) as session:
             while True:
                 before = self.expected
                 right = await asyncio.gather(
@@ -262,15 +264,19 @@ class Truth:
     async def _look(self, session: aiohttp.ClientSession, one: Replica) -> bool:
         """Whether the answer is what is expected; an end of the replica is no answer."""
         before = self.expected
-        with suppress(aiohttp.ClientError, TimeoutError):
+        try:
             async with session.get(f"{one.url}/health/ready") as reply:
-                ready, since = self.expected
-                self.asked += 1
-                right = ready is None or (reply.status == 200) is ready
-                if not right and before == (ready, since) and time.monotonic() - since > TRUTH_SECONDS:
-                    self.lies.append(f"{reply.status} where {'200' if ready else 'another'} is right")
-                return right
-        return False
+                told = reply.status
+        except aiohttp.ClientError:
+            return False
+        except TimeoutError:
+            told = 0
+        ready, since = self.expected
+        self.asked += 1
+        right = ready is None or (told != 0 and (told == 200) is ready)
+        if not right and before == (ready, since) and time.monotonic() - since > TRUTH_SECONDS:
+            self.lies.append(f"{told or 'nothing'} where {'200' if ready else 'another'} is right")
+        return right
 
 
 async def lacking(database: Database, instruments: list[Instrument], span: Span) -> dict[str, list[Span]]:

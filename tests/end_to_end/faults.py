@@ -110,7 +110,9 @@ async def full_disk(field: Field) -> AsyncIterator[None]:
         )
     yield
     ballast.unlink()
-    await asyncio.to_thread(field.postgres.__enter__)  # it may have ended: who operates it starts it again
+    # it may have ended: who operates it starts it again
+    await asyncio.to_thread(field.postgres.__exit__, None, None, None)
+    await asyncio.to_thread(field.postgres.__enter__)
 
 
 def world_ahead(seconds: float) -> Callable[[Field], AbstractAsyncContextManager[None]]:
