@@ -430,5 +430,5 @@ async def test_a_redis_that_is_not_there_is_an_outage_that_tells_no_password(
         )
         for error in await asyncio.gather(*calls, return_exceptions=True):
             assert isinstance(error, StoreUnavailable)
-            assert str(error).startswith("Redis cannot be reached: ")
+            assert str(error).startswith("RLC_REDIS_URL: ")
             assert secret not in "".join(traceback.format_exception(error))

@@ -11,6 +11,8 @@ MarketDataError
   NoProvider       nobody left: the job waits (carries the ranking and each answer)
   StoreUnavailable the job waits; nothing is acknowledged
     Interrupted      … unless the same goes through when it is done again at once
+    ReadOnly         … what is stored can be read meanwhile
+    AccessRefused    … until somebody corrects a password, a right or a name (at the start: BadConfig)
   BadQuestion      the caller's fault: 4xx with a problem document
   BadConfig        refuse to start, or refuse the reload
 """
@@ -96,11 +98,19 @@ class NoProvider(MarketDataError):
 
 
 class StoreUnavailable(MarketDataError):
-    """The database or Redis cannot be reached."""
+    """The database or Redis cannot be reached, or cannot do its work at present."""
 
 
 class Interrupted(StoreUnavailable):
     """The connection was lost, or another transaction was in the way."""
+
+
+class ReadOnly(StoreUnavailable):
+    """The database can be read but not written: a standby, or a primary that was demoted."""
+
+
+class AccessRefused(StoreUnavailable):
+    """The database is there, but refuses the user, the password, a right or the name."""
 
 
 class BadQuestion(MarketDataError):

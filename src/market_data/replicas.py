@@ -55,7 +55,7 @@ class Replicas:
         """Give one sign of life, and learn who is there."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                with reachable():
+                with reachable(self._redis):
                     found = await self._beat(keys=[KEY], args=[self.name, GONE_SECONDS])
         except (StoreUnavailable, TimeoutError):
             self.out = True
@@ -65,7 +65,7 @@ class Replicas:
 
     async def leave(self) -> None:
         """Be gone at once: the others take our share."""
-        with reachable():
+        with reachable(self._redis):
             await self._redis.zrem(KEY, self.name)
 
     def mine(self, symbol: str) -> bool:

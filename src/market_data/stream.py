@@ -138,13 +138,13 @@ class Stream:
 
     async def _published(self, offers: Sequence[list[EncodableT]]) -> list[int | None]:
         args: list[EncodableT] = [KEPT, *chain.from_iterable(offers)]
-        with reachable():
+        with reachable(self._redis):
             told = await self._publish(keys=[STREAM, HEADS, LIFE], args=args)
         return [int(head) if head else None for head in told]
 
     async def head(self, series: Series) -> tuple[int, Position]:
         """The newest published change of a series (epoch microseconds, 0: none), and the newest position."""
-        with reachable():
+        with reachable(self._redis):
             async with self._redis.pipeline(transaction=True) as both:
                 both.hget(HEADS, str(series))
                 both.xrevrange(STREAM, count=1)
@@ -154,7 +154,7 @@ class Stream:
 
     async def heads(self) -> dict[str, int]:
         """By series as text, the newest published change (epoch microseconds)."""
-        with reachable():
+        with reachable(self._redis):
             found = msgspec.convert(await self._redis.hgetall(HEADS), dict[bytes, bytes])
         return {name.decode(): int(head) for name, head in found.items()}
 
@@ -164,7 +164,7 @@ class Stream:
         before = "+"
         while len(found) < count:
             most = min(READ_COUNT, count - len(found))
-            with reachable():
+            with reachable(self._redis):
                 read = _publications(
                     entries([(b"", await self._redis.xrevrange(STREAM, max=before, count=most))])
                 )
@@ -180,7 +180,7 @@ class Stream:
         Ends where the stream has none so new: it has forgotten, and begins anew.
         """
         while True:
-            with reachable():
+            with reachable(self._redis):
                 reply = await self._redis.xread({STREAM: str(after)}, count=READ_COUNT, block=READ_BLOCK_MS)
             read = _publications(entries(reply))
             if read:

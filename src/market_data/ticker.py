@@ -35,16 +35,16 @@ class Ticker:
         if not quotes:
             return
         fields: dict[FieldT, EncodableT] = {one.symbol: _encode(one) for one in quotes}
-        with reachable():
+        with reachable(self._redis):
             await self._redis.xadd(STREAM, fields, maxlen=KEPT, approximate=True)
 
     async def follow(self) -> AsyncIterator[Mapping[bytes, bytes]]:
         """What is told from now on, without end: by symbol its QuoteMessage as JSON."""
-        with reachable():
+        with reachable(self._redis):
             newest = entries([(b"", await self._redis.xrevrange(STREAM, count=1))])
         after = newest[0][1] if newest else "0-0"
         while True:
-            with reachable():
+            with reachable(self._redis):
                 reply = await self._redis.xread({STREAM: after}, count=READ_COUNT, block=READ_BLOCK_MS)
             for _, position, fields in entries(reply):
                 after = position

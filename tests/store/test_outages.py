@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from redis.exceptions import DataError
 
 from market_data.errors import BadConfig, MarketDataError, StoreUnavailable
 from market_data.store.connect import Database, open_database
@@ -33,23 +34,26 @@ async def _open(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("where", "url"),
     [
-        f"postgresql://user:{SECRET}@{NOBODY}/{SECRET}",
-        f"postgresql://user:{SECRET}@/{SECRET}?host={{folder}}",
-        f"postgresql://user:{SECRET}@/{SECRET}?host={{folder}}/none",
+        ("port", f"postgresql://user:{SECRET}@{NOBODY}/market"),
+        ("folder", f"postgresql://user:{SECRET}@/market?host={{folder}}"),
+        ("none", f"postgresql://user:{SECRET}@/market?host={{folder}}/none"),
     ],
-    ids=["port", "empty folder", "no folder"],
 )
-async def test_a_database_that_is_not_there_is_unavailable(url: str, tmp_path: Path) -> None:
+async def test_a_database_that_is_not_there_is_named(where: str, url: str, tmp_path: Path) -> None:
     error = await _fault(_open(url.replace("{folder}", str(tmp_path))))
     assert isinstance(error, StoreUnavailable)
-    assert str(error).startswith("PostgreSQL cannot be reached: ")
+    place = {"port": NOBODY, "folder": str(tmp_path), "none": f"{tmp_path}/none"}[where]
+    assert str(error) == f"DATABASE_URL: nothing listens at {place} (database market)"
 
 
 async def test_a_wrong_database_name_is_a_bad_setting(postgres_url: str) -> None:
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{SECRET}"))
-    assert str(await _fault(_open(url))) == ("DATABASE_URL: PostgreSQL refused it (InvalidCatalogNameError)")
+    url = urlunsplit(urlsplit(postgres_url)._replace(path="/nowhere"))
+    error = await _fault(_open(url))
+    assert isinstance(error, BadConfig)
+    assert str(error).startswith("DATABASE_URL: ")
+    assert "(database nowhere) does not exist" in str(error)
 
 
 async def test_a_wrong_user_is_a_bad_setting(postgres_url: str) -> None:
@@ -87,9 +91,9 @@ async def test_a_url_that_cannot_be_read_is_a_bad_setting(url: str) -> None:
 async def test_a_statement_that_the_server_gives_up_is_an_outage_and_the_next_one_works(
     database: Database, statement: str
 ) -> None:
-    with pytest.raises(StoreUnavailable, match="PostgreSQL cannot be reached"):
+    with pytest.raises(StoreUnavailable, match=r"^DATABASE_URL: "):
         await database.run(statement)
-    with pytest.raises(StoreUnavailable, match="PostgreSQL cannot be reached"):
+    with pytest.raises(StoreUnavailable, match=r"^DATABASE_URL: "):
         async with database.transaction() as connection:
             await connection.execute(statement)
     row = await database.fetch_one("SELECT 1 AS one")
@@ -115,25 +119,33 @@ async def test_a_transaction_that_fails_writes_nothing(database: Database) -> No
 
 
 @pytest.mark.parametrize(
-    "url",
-    [f"redis://user:{SECRET}@{NOBODY}/0", f"unix://user:{SECRET}@{{folder}}/none.sock"],
+    ("url", "where"),
+    [
+        (f"redis://user:{SECRET}@{NOBODY}/0", NOBODY),
+        (f"unix://user:{SECRET}@{{folder}}/none.sock", "{folder}/none.sock"),
+    ],
     ids=["port", "socket"],
 )
-async def test_a_redis_that_is_not_there_is_unavailable(url: str, tmp_path: Path) -> None:
-    async def ping() -> None:
-        async with open_redis(url.replace("{folder}", str(tmp_path))) as redis:
-            with reachable():
-                await redis.get("anything")
-
-    error = await _fault(ping())
+async def test_a_redis_that_is_not_there_is_named(url: str, where: str, tmp_path: Path) -> None:
+    error = await _fault(_ping(url.replace("{folder}", str(tmp_path))))
     assert isinstance(error, StoreUnavailable)
-    assert str(error).startswith("Redis cannot be reached: ")
+    place = where.replace("{folder}", str(tmp_path))
+    assert str(error) == f"RLC_REDIS_URL: nothing listens at {place}"
 
 
 async def test_a_wrong_password_of_redis_is_not_told(redis_url: str) -> None:
-    async def ping() -> None:
-        async with open_redis(redis_url.replace("unix://", f"unix://user:{SECRET}@")) as redis:
-            with reachable():
-                await redis.get("anything")
+    error = await _fault(_ping(redis_url.replace("unix://", f"unix://user:{SECRET}@")))
+    assert type(error) is StoreUnavailable
+    assert str(error).endswith("refuses the user or the password")
 
-    assert type(await _fault(ping())) is StoreUnavailable
+
+async def test_a_wrong_argument_of_a_command_of_redis_is_a_bug(redis_url: str) -> None:
+    async with open_redis(redis_url) as redis:
+        with pytest.raises(DataError), reachable(redis):
+            await redis.set("name", None)  # type: ignore[arg-type]
+
+
+async def _ping(url: str) -> None:
+    async with open_redis(url) as redis:
+        with reachable(redis):
+            await redis.get("anything")

@@ -32,6 +32,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0
 SPENT_PAUSE, LONGEST_SPENT = 30.0, 300.0
 """Seconds before a backfill is tried again that nobody had the budget for, doubled up to the longest: that is
 no attempt."""
+OUTAGE_PAUSE = 5.0
+"""Seconds before a backfill is claimed again that an outage of a store kept from being done."""
 UNPROVEN_PAUSE, LONGEST_UNPROVEN = 60.0, 6 * 3600.0
 """Seconds before bars that no provider knows yet are asked for again, doubled up to the longest."""
 MOST_AGE = 10 * 86_400.0
@@ -140,8 +142,15 @@ class Worker:
 
     async def _do(self, claimed: Claimed) -> None:
         started = perf_counter()
-        with suppress(StoreUnavailable):  # its lease runs out, and it is claimed again
+        try:
             self._ended(claimed, await self._attempt(claimed), started)
+        except StoreUnavailable as error:
+            await self._hand_back(claimed, str(error))
+
+    async def _hand_back(self, claimed: Claimed, why: str) -> None:
+        """Queue what an outage kept from being done: it is no attempt."""
+        with suppress(StoreUnavailable):  # then its lease runs out, and it is claimed again
+            await self._settled(claimed, "queued", why, free=True, wait=OUTAGE_PAUSE)
 
     def _ended(self, claimed: Claimed, how: tuple[ledger.Status, int, str], started: float) -> None:
         status, vacant, detail = how

@@ -117,9 +117,9 @@ async def _database(settings: Settings) -> list[Finding]:
     store = Finding(
         area="store",
         name="postgresql",
-        ok=not found.foreign,
+        ok=not found.foreign and state["writable"],
         found=f"{state['postgresql']}, {scale}, {_tables(found)} ({where})",
-        mend=_remedy(found),
+        mend=_remedy(found) if state["writable"] else database.read_only,
     )
     if problem and found.made:
         return [store, _unread()]
@@ -180,7 +180,7 @@ async def _redis(settings: Settings) -> Finding:
         return _embedded("redis", "embedded Valkey, starts with the service")
     client = open_redis(settings.rlc_redis_url.get_secret_value())
     try:
-        with reachable():
+        with reachable(client):
             version = (await client.info("server")).get("redis_version", "?")
     except StoreUnavailable as error:
         return Finding(area="store", name="redis", ok=False, found=str(error), mend="set RLC_REDIS_URL")

@@ -80,6 +80,7 @@ class Coordinator:
         self._name = name
         self._tell = tell
         self._clock = clock
+        self._redis = redis
         self._keep = redis.register_script(_KEEP)
         self._allowance = Allowance()
         self._sent: dict[str, Job] = {}  # by key, the jobs that were sent: each is under way until it expires
@@ -96,7 +97,7 @@ class Coordinator:
 
     async def leads(self) -> bool:
         """Whether this coordinator sends: it has the lease, or can have it. StoreUnavailable."""
-        with reachable():
+        with reachable(self._redis):
             return bool(await self._keep(keys=[LEASE], args=[self._name, int(LEASE_SECONDS * 1000)]))
 
     async def send(self) -> int:

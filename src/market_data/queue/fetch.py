@@ -76,14 +76,14 @@ class Queue:
     async def claim_slot(self, slot: int | str) -> int:
         """Claim a slot of the sweep: Redis's time in ms if it is ours, 0 if it was swept, -1 if it is
         being."""
-        with reachable():
+        with reachable(self._redis):
             return int(
                 await self._sweep(keys=[_slot(slot)], args=[self._consumer, int(SWEEP_SECONDS * 1000)])
             )
 
     async def swept(self, slot: int | str, seconds: float) -> None:
         """Note that a slot has been swept; it is remembered for so many seconds."""
-        with reachable():
+        with reachable(self._redis):
             await self._redis.set(_slot(slot), "done", px=int(seconds * 1000))
 
     async def emit(self, jobs: Sequence[Job], read_at: int | None = None) -> int:
@@ -104,7 +104,7 @@ class Queue:
         for job in jobs:
             keys.append(_lease(job))
             args += [job.mark, job.life_ms, msgspec.json.encode(job)]
-        with reachable():
+        with reachable(self._redis):
             return int(await self._emit_script(keys=keys, args=args))
 
     async def claim(self, room: int) -> list[Claimed]:
@@ -146,7 +146,7 @@ class Queue:
         """End a job as a dead letter. With `rest` its key is not queued again for DEAD_REST_SECONDS."""
         job = claimed.job
         if rest:
-            with reachable():
+            with reachable(self._redis):
                 await self._redis.set(_lease(job), "dead", px=int(DEAD_REST_SECONDS * 1000))
         await self._group.bury(claimed.entry, why, self._clock(), lease=_lease(job), mark=job.mark)
         if not rest:
@@ -167,7 +167,7 @@ class Queue:
 
     async def depth(self) -> dict[Tier, int]:
         """Jobs that wait or run, by tier."""
-        with reachable():
+        with reachable(self._redis):
             async with self._redis.pipeline(transaction=False) as batch:
                 for stream in self._streams.values():
                     batch.xlen(stream)

@@ -77,7 +77,7 @@ class Group:
         """
         found, newest = await self._claimed(room, shares, lanes)
         if not found and newest:
-            with reachable():
+            with reachable(self._redis):
                 news = await self._redis.xread(newest, count=1, block=READ_BLOCK_MS)
             if news:
                 found, _ = await self._claimed(room, shares, lanes)
@@ -86,7 +86,7 @@ class Group:
     async def _claimed(
         self, room: int, shares: Sequence[int], lanes: int
     ) -> tuple[list[Entry], dict[bytes | str | memoryview, int | bytes | str | memoryview]]:
-        with reachable():
+        with reachable(self._redis):
             claimed, newest = await self._claim(
                 keys=self._streams, args=[self._group, self._consumer, room, lanes, *shares]
             )
@@ -97,13 +97,13 @@ class Group:
         pairs = [word for one in held for word in (self._number[one.stream], one.id)]
         if not pairs:
             return set()
-        with reachable():
+        with reachable(self._redis):
             lost = await self._beat(keys=self._streams, args=[self._group, self._consumer, *pairs])
         return {one.decode() for one in lost}
 
     async def take_over(self, room: int) -> list[Entry]:
         """Up to `room` entries that their consumers have given no sign of life of for TAKEN_OVER_SECONDS."""
-        with reachable():
+        with reachable(self._redis):
             taken = await self._takeover(
                 keys=self._streams,
                 args=[self._group, self._consumer, int(TAKEN_OVER_SECONDS * 1000), room, MOST_LOOKED_AT],
@@ -118,12 +118,12 @@ class Group:
         for one in ended:
             keys += [one.entry.stream, one.lease or one.entry.stream]
             args += [one.entry.id, one.entry.body, one.mark, one.how]
-        with reachable():
+        with reachable(self._redis):
             await self._finish(keys=keys, args=args)
 
     async def bury(self, entry: Entry, why: str, at: float, *, lease: str = "", mark: str = "") -> None:
         """End an entry as a dead letter; its lease runs out by itself."""
-        with reachable():
+        with reachable(self._redis):
             await self._redis.xadd(
                 self._dead,
                 {"job": entry.body, "why": why, "stream": entry.stream, "at": f"{at:.3f}"},
@@ -134,7 +134,7 @@ class Group:
 
     async def dead(self, count: int) -> list[DeadLetter]:
         """The newest `count` dead letters, newest first."""
-        with reachable():
+        with reachable(self._redis):
             found = await self._redis.xrevrange(self._dead, count=count)
         return [
             DeadLetter(
@@ -149,12 +149,12 @@ class Group:
 
     async def discard(self, name: str) -> bool:
         """Delete a dead letter; whether there was one."""
-        with reachable():
+        with reachable(self._redis):
             return bool(await self._redis.xdel(self._dead, name))
 
     async def leave(self) -> None:
         """Be no consumer any more of the streams of which nothing is held."""
-        with reachable():
+        with reachable(self._redis):
             await self._leave(keys=self._streams, args=[self._group, self._consumer])
 
     def _entry(self, number: int, name: bytes, body: bytes, claims: int = 1) -> Entry:

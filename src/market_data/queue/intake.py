@@ -110,7 +110,7 @@ class Orders:
 
     async def send(self, orders: Sequence[Order]) -> None:
         """Add orders, in their order."""
-        with reachable():
+        with reachable(self._redis):
             async with self._redis.pipeline(transaction=False) as batch:
                 for order in orders:
                     body = msgspec.json.encode(order)
@@ -143,5 +143,5 @@ class Orders:
 
     async def waiting(self) -> int:
         """Orders that wait, or are being read."""
-        with reachable():
+        with reachable(self._redis):
             return int(await self._redis.xlen(STREAM))

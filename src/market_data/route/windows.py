@@ -52,7 +52,7 @@ class Windows:
         """
         windows = [number for limit in limits for number in (limit.calls, limit.seconds * 1000)]
         held = [word for member, hold in calls for word in (member, int(hold * 1000))]
-        with reachable():
+        with reachable(self._redis):
             spent, *rest = await self._spend(
                 keys=_keys(provider, limits),
                 args=[self._now(), life, uuid4().hex, int(young * 1000), *windows, *held],
@@ -64,7 +64,7 @@ class Windows:
 
     async def settle(self, provider: str, limits: Sequence[Limit], members: Sequence[str]) -> None:
         """Note that calls are over."""
-        with reachable():
+        with reachable(self._redis):
             await self._settle(keys=_keys(provider, limits)[1:], args=[self._now(), *members])
 
     async def tell(
@@ -81,7 +81,7 @@ class Windows:
         """
         windows = [limit.seconds * 1000 for limit in limits]
         pairs = [word for member, after in calls for word in (member, int(after * 1000))]
-        with reachable():
+        with reachable(self._redis):
             life = await self._rejoin(
                 keys=_keys(provider, limits), args=[self._now(), uuid4().hex, born, *windows, *pairs]
             )
@@ -89,7 +89,7 @@ class Windows:
 
     async def left(self, provider: str, limits: Sequence[Limit]) -> list[int]:
         """The calls left in each limit's window at this moment, in the order of the limits."""
-        with reachable():
+        with reachable(self._redis):
             now = await self._milliseconds()
             async with self._redis.pipeline(transaction=False) as batch:
                 for key, limit in zip(_keys(provider, limits)[1:], limits, strict=True):

@@ -16,6 +16,7 @@ from market_data.store.redis import reachable
 
 ANSWER_SECONDS = 2.0
 """A store that does not answer within this time is out: who asks for health has no patience."""
+UNMADE = "the database has no tables of the service yet"
 LATE_TICKS = 3
 """Sweeps may be late by so many ticks before the collector counts as stopped."""
 
@@ -80,11 +81,13 @@ def live() -> Alive:
 
 @get("/health/ready", summary="Readiness", responses=can_fail(503))
 async def ready(parts: Given) -> Alive:
-    """200 while requests should be sent here; 503 where the database cannot be reached, or it is stopping."""
+    """200 while requests should be sent here; 503 where the database cannot be reached or written, or it is
+    stopping."""
     if parts.loops.stopping:
         raise StoreUnavailable("the service is stopping")
-    if not (await _database(parts)).ok:
-        raise StoreUnavailable("PostgreSQL cannot be reached, or has not been migrated")
+    database = await _database(parts)
+    if not database.ok:
+        raise StoreUnavailable(str(database.detail["error"]))
     return Alive("ready")
 
 
@@ -101,14 +104,19 @@ router = Router("/", route_handlers=[health, live, ready, metrics], tags=["healt
 async def _database(parts: Parts) -> Part:
     async def look() -> Part:
         detail = await describe(parts.database)
-        return Part(ok=bool(detail["migrated"]), detail=detail)
+        if not detail["migrated"]:
+            return Part(ok=False, detail={**detail, "error": UNMADE})
+        if not detail["writable"]:  # or only this session: it may have been opened before a failover
+            await parts.database.renew()
+            return Part(ok=False, detail={**detail, "error": parts.database.read_only})
+        return Part(ok=True, detail=detail)
 
     return await _looked_at(look)
 
 
 async def _redis(parts: Parts) -> Part:
     async def look() -> Part:
-        with reachable():
+        with reachable(parts.redis):
             await parts.redis.ping()
         return Part(ok=True, detail={"replicas": float(len(parts.replicas.known))})
 

@@ -1,17 +1,20 @@
-"""Opens the database: a pool, named queries from sql/, and one place that says what an outage is."""
+"""Opens the database: a pool, named queries from sql/, and outages under their own names."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from market_data.errors import BadConfig, Interrupted, StoreUnavailable
+from market_data.errors import AccessRefused, BadConfig, Interrupted, StoreUnavailable
+from market_data.store.address import address
+from market_data.store.outage import PORT, SETTING, explained, outage
 from market_data.store.schema import COMMAND, Standing, Version, migrations, script
 
 CONNECT_SECONDS = 10.0
@@ -28,23 +31,8 @@ MIGRATION_SECONDS = 6 * 3600.0
 
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before what was interrupted is done again; then it is an outage."""
-
-_INTERRUPTIONS = (
-    ConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-)
-_OUTAGES = (
-    *_INTERRUPTIONS,
-    OSError,  # includes TimeoutError: a statement over its time is an outage too
-    asyncpg.OperatorInterventionError,  # starting, stopping, or somebody ended the statement
-    asyncpg.InsufficientResourcesError,  # no connection, memory or disk left
-)
+RENEW_SECONDS = 5.0
+"""How often, at most, all connections are replaced while the database is read-only."""
 
 Result = TypeVar("Result")
 Keep = Callable[[bytes], Coroutine[Any, Any, None]]
@@ -67,27 +55,32 @@ def sql(name: str, **names: str) -> str:
 
 
 class Database:
-    """A pool of connections. Calls raise StoreUnavailable where PostgreSQL cannot be reached in time."""
+    """A pool of connections. Calls raise StoreUnavailable where PostgreSQL cannot do its work at present.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    What counts as that says `store.outage`; other errors of the driver are bugs, and are raised as they are.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, at: str) -> None:
         self._pool = pool
+        self._at = at
+        self._renewed_at = -RENEW_SECONDS
         self._most_streams = max(pool.get_max_size() // 2, 1)
         self._streams = asyncio.Semaphore(self._most_streams)
 
     async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]:
         """The rows of one statement."""
-        with _outages():
+        async with self._outages():
             rows: Sequence[asyncpg.Record] = await self._pool.fetch(query, *values)
             return rows
 
     async def fetch_one(self, query: str, *values: object) -> asyncpg.Record | None:
         """The first row of one statement, or None."""
-        with _outages():
+        async with self._outages():
             return await self._pool.fetchrow(query, *values)
 
     async def run(self, query: str, *values: object, seconds: float = STATEMENT_SECONDS) -> str:
         """Run one statement, or, without values, a script; returns the server's tag."""
-        with _outages():
+        async with self._outages():
             tag: str = await self._pool.execute(query, *values, timeout=seconds)
             return tag
 
@@ -103,9 +96,8 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection on which each statement is a transaction of its own."""
-        with _outages():
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                yield connection
+        async with self._outages(), self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            yield connection
 
     async def copied(self, keep: Keep, query: str, *values: object) -> None:
         """Give `keep` the bytes that a binary COPY of `query` sends, as they come; it is waited for."""
@@ -130,9 +122,33 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits if the block ends without an error."""
-        with _outages():
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
-                yield connection
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @property
+    def read_only(self) -> str:
+        """What to say where it can be read but not written."""
+        return explained("25006", self._at)
+
+    async def renew(self) -> None:
+        """Replace every connection before its next use: those of a demoted primary would stay read-only.
+
+        Called again within RENEW_SECONDS it does nothing.
+        """
+        now = monotonic()
+        if now - self._renewed_at >= RENEW_SECONDS:
+            self._renewed_at = now
+            await self._pool.expire_connections()
+
+    @asynccontextmanager
+    async def _outages(self) -> AsyncIterator[None]:
+        """Turns errors of the driver that are outages into StoreUnavailable."""
+        async with _outages(self._at):
+            try:
+                yield
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self.renew()
+                raise
 
 
 async def _copy(
@@ -146,16 +162,14 @@ async def _copy(
         raise
 
 
-class _outages:  # noqa: N801 - reads as a statement: `with _outages():`
-    """Turns the driver's connection errors into StoreUnavailable."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _OUTAGES) and not isinstance(error, asyncpg.ClientConfigurationError):
-            kind = Interrupted if isinstance(error, _INTERRUPTIONS) else StoreUnavailable
-            raise kind(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+@asynccontextmanager
+async def _outages(at: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        if found := outage(error, at):
+            raise found from error
+        raise
 
 
 @asynccontextmanager
@@ -165,29 +179,30 @@ async def open_database(url: str, size: int) -> AsyncIterator[Database]:
     Raises StoreUnavailable if it cannot be reached, BadConfig if it refuses user, password or database name.
     The errors never carry the URL, which has a password in it.
     """
+    at = address(url, PORT)
     settings = {"application_name": "market-data-service", "timezone": "UTC", "jit": "off"}
-    try:
-        with _outages():
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=size,
-                timeout=CONNECT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
-                server_settings=settings,
-                init=_set_up,
-                reset=_as_it_is,
-            )
-    except (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        ValueError,
-    ) as error:
-        raise BadConfig([f"DATABASE_URL: PostgreSQL refused it ({type(error).__name__})"]) from None
-    try:
-        yield Database(pool)
-    finally:
-        await pool.close()
+    async with AsyncExitStack() as stack:
+        try:
+            async with _outages(at):
+                pool = await asyncpg.create_pool(
+                    url,
+                    min_size=0,  # else a task of the driver reconnects by itself, and logs each failure
+                    max_size=size,
+                    timeout=CONNECT_SECONDS,
+                    command_timeout=STATEMENT_SECONDS,
+                    server_settings=settings,
+                    init=_set_up,
+                    reset=_as_it_is,
+                )
+                stack.push_async_callback(pool.close)
+                async with pool.acquire(timeout=CONNECT_SECONDS):
+                    pass  # it can be reached
+        except AccessRefused as error:
+            raise BadConfig([str(error)]) from None
+        except (ValueError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # the URL, or how the server wants users to prove who they are; its words may repeat the URL
+            raise BadConfig([f"{SETTING}: it cannot be used ({type(error).__name__})"]) from None
+        yield Database(pool, at)
 
 
 async def _set_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -236,7 +251,7 @@ async def standing(database: Database) -> Standing:
 
 async def describe(database: Database) -> dict[str, Any]:
     """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool,
-    "schema": "core 0.2.0"}; "schema" is "" where it is older than its versions."""
+    "writable": bool, "schema": "core 0.2.0"}; "schema" is "" where it is older than its versions."""
     found, row = await _look(database)
     return {**row, "schema": str(found)}
 
@@ -253,13 +268,15 @@ async def _apply(database: Database, path: Path, waiting: Waiting, pauses: Seque
         try:
             async with database.connection() as connection:
                 await _run_script(connection, script(path))
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise BadConfig([f"DATABASE_URL: only its owner may change the schema ({error})"]) from None
-        except (asyncpg.LockNotAvailableError, Interrupted) as error:
-            reason = getattr(error, "message", None) or str(error)
+        except AccessRefused as error:
+            why = error.__cause__ or error
+            raise BadConfig([f"{SETTING}: only its owner may change the schema ({why})"]) from None
+        except Interrupted as error:
+            said = error.__cause__
+            reason = getattr(said, "message", None) or str(error)
             if pause is None:
                 tries = len(pauses) + 1
-                advice = getattr(error, "hint", None) or f"run `{COMMAND}` again later"
+                advice = getattr(said, "hint", None) or f"run `{COMMAND}` again later"
                 raise StoreUnavailable(
                     f"the schema could not be changed (tries: {tries}): {reason}. {advice}"
                 ) from error
@@ -281,4 +298,4 @@ async def _run_script(connection: Connection, script: str) -> None:
 
 def _refuse(problem: str | None) -> None:
     if problem is not None:
-        raise BadConfig([f"DATABASE_URL: {problem}"])
+        raise BadConfig([f"{SETTING}: {problem}"])
