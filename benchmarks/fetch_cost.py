@@ -35,7 +35,7 @@ from market_data.serve.parts import Parts
 from market_data.settings import Configuration, read
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.telemetry import logs
+from market_data.telemetry import lines
 from market_data.wiring import service
 
 OPENS = 1_762_180_200 + 3600
@@ -132,7 +132,7 @@ def settings(base_url: str) -> Configuration:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    logs.set_up("ERROR", "text")
+    lines.set_up("ERROR", "text")
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as postgres,

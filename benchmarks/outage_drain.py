@@ -27,7 +27,7 @@ from market_data.settings import Configuration, read
 from market_data.simulate import Plan, SimulatorConfig, start
 from market_data.store import ledger, universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.telemetry import logs
+from market_data.telemetry import lines
 from market_data.wiring import service
 
 OUTAGE_MINUTES = 10
@@ -98,7 +98,7 @@ def settings(base_url: str) -> Configuration:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1200
-    logs.set_up("ERROR", "text")
+    lines.set_up("ERROR", "text")
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as postgres,

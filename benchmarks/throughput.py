@@ -32,7 +32,7 @@ from market_data.queue import Queue
 from market_data.store import universe
 from market_data.store.connect import migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
-from market_data.telemetry import logs
+from market_data.telemetry import lines
 
 REPLICAS = (1, 2, 3)
 ROUNDS = 4
@@ -125,7 +125,7 @@ async def measure(stores: Stores, count: int) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    logs.set_up("ERROR", "text")
+    lines.set_up("ERROR", "text")
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder) / "postgres") as postgres,

@@ -14,7 +14,8 @@ from aiohttp import web
 from market_data import transport as transport_module
 from market_data.errors import Malformed, ProviderFault, Unavailable
 from market_data.provider import Lane, Request
-from market_data.transport import Transport, redact
+from market_data.redact import redact
+from market_data.transport import Transport
 
 pytestmark = pytest.mark.anyio
 

@@ -84,7 +84,7 @@ def _say(ready: Ready) -> None:
 
 async def _serve(task: Service) -> None:
     configuration = read(task.settings, dotenv=None)
-    logs.set_up(configuration.settings.log_level, configuration.settings.log_format)
+    logs.set_up(configuration)
     at = Stores(task.database_url, task.redis_url)
     with listen("127.0.0.1", 0) as listener:
         async with service(configuration, at, clock=lambda: time.time() + task.ahead) as parts:

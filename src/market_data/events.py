@@ -54,6 +54,7 @@ class JobFinished:
     outcome: str
     milliseconds: float
     detail: str = ""
+    error: BaseException | None = None  # the bug
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ class BackfillEnded:
     vacant: int  # spans in which nothing had traded
     milliseconds: float
     detail: str = ""
+    error: BaseException | None = None  # a bug that ended the attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ class LoopFailed:
 
     loop: str
     detail: str
+    error: BaseException | None = None  # a bug: an outage has no traceback
 
 
 Event = (

@@ -51,7 +51,7 @@ class Loops:
             except MarketDataError as error:
                 self._tell(LoopFailed(name, str(error)))
             except Exception as error:  # noqa: BLE001 - a bug in one unit of work must not end collection
-                self._tell(LoopFailed(name, f"{type(error).__name__}: {error}"))
+                self._tell(LoopFailed(name, f"{type(error).__name__}: {error}", error))
             await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
 from curl_cffi import CurlOpt
@@ -150,11 +150,3 @@ def _failed(error: Exception) -> Unavailable:
 
 def _too_large() -> Malformed:
     return Malformed(f"an answer of more than {LARGEST_BODY} bytes")
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced, plain or as a URL spells it, so that it can be logged or shown."""
-    spellings = {form for one in secrets if one for form in (one, quote(one, safe=""), quote_plus(one))}
-    for spelling in sorted(spellings, key=len, reverse=True):  # one secret may begin another
-        text = text.replace(spelling, "***")
-    return text

@@ -47,7 +47,7 @@ from market_data.route.roster import Roster
 from market_data.route.router import Router, Sleep
 from market_data.route.vendor_time import VendorTime
 from market_data.serve.parts import Parts
-from market_data.settings import Configuration, InForce, Settings
+from market_data.settings import Configuration, InForce
 from market_data.store import cursor
 from market_data.store.connect import Database, check, migrate, open_database
 from market_data.store.redis import open_any
@@ -59,10 +59,6 @@ from market_data.ticker import Ticker
 from market_data.transport import Transport
 
 Clock = Callable[[], float]
-
-
-def _log(settings: Settings) -> None:
-    logs.set_up(settings.log_level, settings.log_format)
 
 
 @asynccontextmanager
@@ -321,7 +317,7 @@ class _Assembly:
         )
         return Parts(
             in_force=in_force,
-            reload=Reload(in_force, self.router.roster, reread, lambda: _log(in_force.settings)),
+            reload=Reload(in_force, self.router.roster, reread, lambda: logs.set_up(in_force.configuration)),
             database=self.database,
             redis=self.redis,
             queue=self.queue,

@@ -10,7 +10,7 @@ import asyncpg
 from market_data.hosting import Stores
 from market_data.providers import discover
 from market_data.simulate import Plan, Running, SimulatorConfig, start
-from market_data.telemetry import logs
+from market_data.telemetry import lines
 
 from . import database as lab_database
 from .adapter import play, running
@@ -30,7 +30,7 @@ async def market(
 
     The database must read its time from a table: see `database.shadow_clock`.
     """
-    logs.set_up("CRITICAL", "text")
+    lines.set_up("CRITICAL", "text")
     world, truth = World(now), Truth()
     async with AsyncExitStack() as stack:
         config = SimulatorConfig(plans=dict.fromkeys(discover(), Plan.UNLIMITED), symbols="")

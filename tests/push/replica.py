@@ -27,7 +27,7 @@ from market_data.serve.server import answer, listen
 from market_data.serve.socket import Sockets
 from market_data.settings import read
 from market_data.stream import Stream
-from market_data.telemetry import logs
+from market_data.telemetry import lines
 from market_data.wiring import service
 
 INSTRUMENTS = [Instrument(f"C{number}-USD", "CRYPTO", AssetType.CRYPTO, Tier.T0) for number in range(20)]
@@ -40,7 +40,7 @@ WRITES_PER_SECOND = 25.0
 async def main(port: int, until: float, seed: int) -> None:
     """Serve and write until killed."""
     settings = {"LOCAL_SWEEP_ENABLED": "false", "BACKFILL_MAX_CONCURRENCY_T0": "0", "LOG_LEVEL": "ERROR"}
-    logs.set_up("ERROR", "text")
+    lines.set_up("ERROR", "text")
     stores = Stores(os.environ["DATABASE_URL"], os.environ["RLC_REDIS_URL"])
     async with service(read(settings, dotenv=None), stores) as parts:
         writing = asyncio.create_task(write(parts, until, random.Random(seed)))

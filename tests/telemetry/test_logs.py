@@ -3,13 +3,11 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import redirect_stderr
 from datetime import datetime
 from typing import Any, get_args
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +36,7 @@ from market_data.events import (
     Swept,
     Unpublished,
 )
-from market_data.telemetry import logs
+from market_data.telemetry import lines, logs
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -96,19 +94,10 @@ LINES: list[tuple[Event, str, str]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    was, configured = structlog.get_config(), structlog.is_configured()
-    yield
-    structlog.reset_defaults()
-    if configured:
-        structlog.configure(**was)
-
-
 def told(event: Event, level: str = "DEBUG", form: str = "json") -> str:
     """What is written for an event."""
     with redirect_stderr(io.StringIO()) as written:
-        logs.set_up(level, form)
+        lines.set_up(level, form)
         logs.tell(event)
     return written.getvalue()
 
@@ -167,13 +156,3 @@ def test_a_line_of_text_is_one_line_with_level_and_event(detail: str) -> None:
     assert "A loop failed and starts again" in line
     assert "loop=fetch" in line
     assert "\x1b" not in line  # no colours where nobody looks
-
-
-def test_what_is_said_is_informational() -> None:
-    with redirect_stderr(io.StringIO()) as written:
-        logs.set_up("INFO", "json")
-        logs.say("ready", url="http://127.0.0.1:8001")
-        logs.set_up("WARNING", "json")
-        logs.say("not heard")
-    found = json.loads(written.getvalue())
-    assert (found["level"], found["event"], found["url"]) == ("info", "ready", "http://127.0.0.1:8001")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import cycle
 from time import perf_counter
+from typing import NamedTuple
 
 from market_data.backfill.heal import Healed, Healer, NotBelieved
 from market_data.backfill.leave import leave
@@ -48,6 +49,15 @@ NO_WITNESS = "no provider that knows the symbol has sent anything newer"
 """Why the silence of those asked proves nothing."""
 NOT_ITS_FAULT = frozenset({"budget", "throttled", "excluded", "deadline"})
 """Codes of answers that say nothing of the question: nobody was asked."""
+
+
+class Ended(NamedTuple):
+    """How an attempt ended: the new status, the vacant spans, what was wrong, and the bug that it was."""
+
+    status: ledger.Status
+    vacant: int = 0
+    detail: str = ""
+    error: Exception | None = None
 
 
 class Worker:
@@ -152,14 +162,15 @@ class Worker:
         with suppress(StoreUnavailable):  # then its lease runs out, and it is claimed again
             await self._settled(claimed, "queued", why, free=True, wait=OUTAGE_PAUSE)
 
-    def _ended(self, claimed: Claimed, how: tuple[ledger.Status, int, str], started: float) -> None:
-        status, vacant, detail = how
+    def _ended(self, claimed: Claimed, how: Ended, started: float) -> None:
         elapsed = (perf_counter() - started) * 1000
         of = (claimed.id, claimed.tier, claimed.symbol)
-        self._tell(BackfillEnded(*of, status, claimed.attempts, vacant, elapsed, detail))
+        self._tell(
+            BackfillEnded(*of, how.status, claimed.attempts, how.vacant, elapsed, how.detail, how.error)
+        )
 
-    async def _attempt(self, claimed: Claimed) -> tuple[ledger.Status, int, str]:
-        """Do one attempt and settle it: the new status, the vacant spans, and what was wrong."""
+    async def _attempt(self, claimed: Claimed) -> Ended:
+        """Do one attempt and settle it."""
         instrument = await universe.find(self._database, claimed.symbol)
         if instrument is None or claimed.attempts > MOST_CLAIMS:
             gone = "the universe does not hold it any more"
@@ -169,6 +180,7 @@ class Worker:
         if old is not None and old.span == claimed.span:
             return await self._settled(claimed, "dead", old.why)
         said: list[ProviderAnswer] = []
+        bug: Exception | None = None
         try:
             claimed = claimed if old is None else await self._narrowed(claimed, old)
             return await self._close(
@@ -185,8 +197,8 @@ class Worker:
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - a bug in one must not keep the others from being done
-            why = f"{type(error).__name__}: {error}"
-        return await self._failed(claimed, why, said)
+            why, bug = f"{type(error).__name__}: {error}", error
+        return (await self._failed(claimed, why, said))._replace(error=bug)
 
     async def _narrowed(self, claimed: Claimed, old: Beyond) -> Claimed:
         """The backfill without what is older than any history, which becomes a dead letter of its own."""
@@ -198,7 +210,7 @@ class Worker:
 
     async def _close(
         self, claimed: Claimed, instrument: Instrument, healed: Healed, said: Sequence[ProviderAnswer]
-    ) -> tuple[ledger.Status, int, str]:
+    ) -> Ended:
         """Note what is vacant and settle, in one transaction; what no provider knows yet is put off."""
         why = ""
         if healed.unproven:
@@ -214,7 +226,7 @@ class Worker:
             if not why:
                 await ledger.settle(connection, claimed, self._owner, status="done", answers=said)
         if not why:
-            return "done", len(found), ""
+            return Ended("done", len(found))
         if not healed.known or claimed.age > MOST_AGE:
             return await self._settled(claimed, "dead", why, said)
         pause = _pause(claimed, UNPROVEN_PAUSE, LONGEST_UNPROVEN)
@@ -222,13 +234,11 @@ class Worker:
 
     async def _put_off(
         self, claimed: Claimed, why: str, said: Sequence[ProviderAnswer], pause: float
-    ) -> tuple[ledger.Status, int, str]:
+    ) -> Ended:
         """Queue it again; it is no attempt."""
         return await self._settled(claimed, "queued", why, said, free=True, wait=pause)
 
-    async def _failed(
-        self, claimed: Claimed, why: str, said: Sequence[ProviderAnswer]
-    ) -> tuple[ledger.Status, int, str]:
+    async def _failed(self, claimed: Claimed, why: str, said: Sequence[ProviderAnswer]) -> Ended:
         if claimed.attempts >= MOST_ATTEMPTS:
             return await self._settled(claimed, "dead", why, said)
         pause = min(FIRST_PAUSE * 2 ** (claimed.attempts - 1), LONGEST_PAUSE)
@@ -244,11 +254,11 @@ class Worker:
         *,
         free: bool = False,
         wait: float = 0.0,
-    ) -> tuple[ledger.Status, int, str]:
+    ) -> Ended:
         await ledger.settle(
             self._database, claimed, self._owner, status=status, error=why, answers=said, free=free, wait=wait
         )
-        return status, 0, why
+        return Ended(status, detail=why)
 
 
 def _pause(claimed: Claimed, first: float, longest: float) -> float:

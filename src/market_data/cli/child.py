@@ -1,6 +1,7 @@
 """Runs the provider simulator as a process of its own beside the service."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,8 +24,11 @@ class Simulator(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def running_simulator(seed: int) -> AsyncIterator[Simulator]:
-    """A simulator on a free port; it ends with the block, or with us, however we end.
+async def running_simulator(
+    seed: int, environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Simulator]:
+    """A simulator on a free port, which logs as `environment` says; it ends with the block, or with us,
+    however we end.
 
     It runs in a session of its own, so that a Ctrl-C in the terminal reaches only us, and it watches its
     standard input: when we are gone that is closed, and it stops.
@@ -36,6 +40,7 @@ async def running_simulator(seed: int) -> AsyncIterator[Simulator]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
+        env={**os.environ, "LOG_FORMAT": environment.get("LOG_FORMAT", "text")},
     )
     try:
         yield await _announced(process)

@@ -28,7 +28,7 @@ async def coordinate() -> None:
     """Send jobs until cancelled."""
     configuration = read()
     settings = configuration.settings
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(configuration)
     if settings.database_url is None or settings.rlc_redis_url is None:
         raise BadConfig(
             ["DATABASE_URL, RLC_REDIS_URL: set both: the coordinator works on the stores of running replicas"]

@@ -29,6 +29,7 @@ from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.provider import Account, Facts, Page, Provider, Query, Reach, served_at
 from market_data.providers import discover
+from market_data.redact import redact
 from market_data.route.account import accounts
 from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
@@ -36,7 +37,7 @@ from market_data.store import quarantine, universe
 from market_data.store.connect import describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
 from market_data.store.schema import Standing
-from market_data.transport import Transport, redact
+from market_data.transport import Transport
 from market_data.universe import doubles
 
 PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}

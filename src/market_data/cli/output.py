@@ -1,8 +1,9 @@
 """How the commands speak: data to standard output, words to standard error, codes that scripts can use."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import NoReturn, TypeVar
 
@@ -30,16 +31,31 @@ words = Console(stderr=True)
 _T = TypeVar("_T")
 
 
-def say(text: str) -> None:
-    """Tell the user something, as it is: no markup, no colours, no wrapping."""
-    words.print(text, highlight=False, markup=False, soft_wrap=True)
+def say(text: str, level: int = logging.INFO) -> None:
+    """Tell the user something, as it is: no markup, no colours, no wrapping; or as a JSON line of the log."""
+    from market_data.telemetry import lines
+
+    if lines.as_json():
+        lines.write(level, text)
+    else:
+        words.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def use_json() -> None:
+    """Write all that goes to standard error as JSON lines, until the settings are read and say otherwise."""
+    from market_data.telemetry import lines
+
+    lines.set_up("INFO", "json")
+    lines.catch()
 
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Tell what is being done and how long it took; on a terminal with a spinner meanwhile."""
     began = perf_counter()
-    if words.is_terminal:
+    from market_data.telemetry import lines
+
+    if words.is_terminal and not lines.as_json():
         with words.status(text):
             yield
         say(f"{text}: {perf_counter() - began:.1f} s")
@@ -52,7 +68,10 @@ def tracked(items: Iterable[_T], text: str, total: int | None = None) -> Iterabl
     """The same items; on a terminal with a progress bar while they are gone through."""
     from rich.progress import track
 
-    return track(items, text, total, console=words, transient=True, disable=not words.is_terminal)
+    from market_data.telemetry import lines
+
+    seen = words.is_terminal and not lines.as_json()
+    return track(items, text, total, console=words, transient=True, disable=not seen)
 
 
 def print_json(value: object) -> None:
@@ -84,7 +103,24 @@ def fail(error: MarketDataError) -> NoReturn:
     """Say what is wrong and end the program with its code."""
     problems = error.problems if isinstance(error, BadConfig) else str(error).splitlines()
     for problem in problems:
-        say(f"error: {problem}")
+        say(f"error: {problem}", logging.ERROR)
     if isinstance(error, NoProvider):
         say("`market-data doctor` shows what each provider needs.")
     sys.exit(exit_code(error))
+
+
+def wrong_use(text: str) -> NoReturn:
+    """Say what is wrong with the words of a command, and end the program."""
+    say(f"error: {text}", logging.ERROR)
+    sys.exit(2)
+
+
+def crash(error: Exception) -> NoReturn:
+    """Log a bug that nobody caught, without the values of variables and without secrets; end the program."""
+    from market_data.settings import read
+    from market_data.telemetry import lines, logs
+
+    with suppress(BadConfig):  # then there are none to hide: nothing could be opened with them
+        logs.hide(read())
+    lines.crashed(error)
+    sys.exit(1)

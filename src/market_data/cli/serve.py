@@ -23,7 +23,7 @@ from market_data.serve.socket import Sockets
 from market_data.settings import Settings, read
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
-from market_data.telemetry import logs
+from market_data.telemetry import lines, logs
 from market_data.wiring import Clock, service
 
 Prepare = Callable[[Database], Awaitable[None]]
@@ -31,6 +31,7 @@ Prepare = Callable[[Database], Awaitable[None]]
 
 def run(start: Callable[[], Coroutine[None, None, None]]) -> None:
     """Run until it ends, or until SIGINT or SIGTERM: then what was started is stopped, last things first."""
+    lines.catch()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_told(start()))
 
@@ -47,6 +48,7 @@ async def _until_told(work: Coroutine[None, None, None]) -> None:
             running.cancel()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lines.loop_error)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
@@ -68,10 +70,10 @@ async def configured(host: str | None, port: int | None, *, as_json: bool, clock
 async def simulated(port: int | None, seed: int, *, as_json: bool) -> None:
     """The service on the provider simulator, which runs beside it."""
     environment = demo_environment(os.environ) | ({} if port is None else {"PORT": str(port)})
-    read(environment, dotenv=None)  # what is wrong there is told before anything is started
+    logs.set_up(read(environment, dotenv=None))  # what is wrong there is told before anything is started
     async with AsyncExitStack() as stack:
         with step("starting the provider simulator"):
-            simulator = await stack.enter_async_context(running_simulator(seed))
+            simulator = await stack.enter_async_context(running_simulator(seed, environment))
         say(f"simulated providers: {simulator.url} (switch faults on there)")
         environment |= simulated_providers(simulator)
         await _serve(
@@ -85,7 +87,7 @@ async def _serve(
     """Start everything and answer requests until cancelled; stop everything in the opposite order."""
     configuration = reread({})
     settings = configuration.settings
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(configuration)
     say(f"market data service {__version__}")
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.host, settings.port))

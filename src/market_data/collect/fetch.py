@@ -147,6 +147,7 @@ class Fetcher:
         """Do a job, tell how it ended, and return that: the outcome of JobFinished and what was wrong."""
         started = perf_counter()
         provider, outcome, detail = "none", "expired", ""
+        bug: Exception | None = None
         try:
             if job.expires_at > self._clock():
                 provider = await self.fetch(job)
@@ -158,9 +159,9 @@ class Fetcher:
         except StoreUnavailable as error:  # nothing was written, so nothing is done
             outcome, detail = "handed back", str(error)
         except Exception as error:  # noqa: BLE001 - a bug in one job must not keep its series from being asked again
-            outcome, detail = "failed", f"{type(error).__name__}: {error}"
+            outcome, detail, bug = "failed", f"{type(error).__name__}: {error}", error
         elapsed = (perf_counter() - started) * 1000
-        self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail))
+        self._tell(JobFinished(job.capability, job.symbol, provider, outcome, elapsed, detail, bug))
         return outcome, detail
 
     async def _all_done(self, claimed: Sequence[Claimed]) -> list[None]:

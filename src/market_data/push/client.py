@@ -202,7 +202,7 @@ class Client:
         except StoreUnavailable as error:
             self.close(Close.TRY_AGAIN, str(error))
         except Exception as error:  # noqa: BLE001 - a bug: the client must not go on as if nothing were wrong
-            self._desk.tell(LoopFailed("client", f"{type(error).__name__}: {error}"))
+            self._desk.tell(LoopFailed("client", f"{type(error).__name__}: {error}", error))
             self.close(Close.TRY_AGAIN, "it failed here: come back")
 
     async def _obey(

@@ -256,7 +256,7 @@ class Hub:
         try:
             follower.deliver(messages, frames)
         except Exception as error:  # noqa: BLE001 - a bug that one client meets must not make holes for others
-            self._tell(LoopFailed("push", f"a client was sent away: {type(error).__name__}: {error}"))
+            self._tell(LoopFailed("push", f"a client was sent away: {type(error).__name__}: {error}", error))
             follower.close(Close.TRY_AGAIN, "it failed here: come back, with the last position as since")
 
     def _take(self, publication: Publication) -> Message:

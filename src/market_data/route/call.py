@@ -12,10 +12,11 @@ from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
 from market_data.market.split import joined
 from market_data.provider import Account, Answer, Page, Query, Request, Response, sent_at, served_at
+from market_data.redact import redact
 from market_data.route.budget import Budget, Spent
 from market_data.route.roster import Roster
 from market_data.route.vendor_time import VendorTime
-from market_data.transport import Transport, redact
+from market_data.transport import Transport
 
 LONGEST_DETAIL = 300
 """Characters of a fault's text that are kept."""

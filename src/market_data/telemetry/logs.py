@@ -1,8 +1,7 @@
 """One canonical log line a unit of work, made of events."""
 
 import logging
-import sys
-from dataclasses import asdict
+from dataclasses import fields as fields_of
 
 import structlog
 
@@ -31,6 +30,9 @@ from market_data.events import (
     Swept,
     Unpublished,
 )
+from market_data.redact import of_url
+from market_data.settings import Configuration
+from market_data.telemetry import lines
 
 _LINES: dict[type[Event], tuple[int, str]] = {
     ProviderAsked: (logging.DEBUG, "Provider asked"),
@@ -57,24 +59,21 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
 }
 
-_least = logging.NOTSET
-"""Levels below it are not logged."""
+
+def set_up(configuration: Configuration) -> None:
+    """Log as the settings say, and hide the secrets of this configuration and of those before it."""
+    lines.set_up(configuration.settings.log_level, configuration.settings.log_format)
+    hide(configuration)
 
 
-def set_up(level: str, form: str) -> None:
-    """Log to standard error from `level` on, as JSON lines or as text."""
-    global _least  # noqa: PLW0603 - as structlog's configuration, which is one a process, too
-    _least = logging.getLevelNamesMapping()[level]
-    text = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer() if form == "json" else text,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_least),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
+def hide(configuration: Configuration) -> None:
+    """Replace keys, tokens and the passwords in URLs in every line from now on."""
+    settings = configuration.settings
+    urls = (one.get_secret_value() for one in (settings.database_url, settings.rlc_redis_url) if one)
+    token = {settings.ops_api_token.get_secret_value()} if settings.ops_api_token else set[str]()
+    values = {name: one.get_secret_value() for name, one in configuration.of_providers.items()}
+    keys = {value for name, value in values.items() if name.endswith(("_API_KEY", "_SECRET"))}
+    lines.hide((token | keys).union(*map(of_url, [*urls, *values.values()])))
 
 
 def tell(event: Event) -> None:
@@ -86,16 +85,14 @@ def tell(event: Event) -> None:
         level = logging.ERROR if event.outcome == "failed" else logging.WARNING
     if isinstance(event, BackfillEnded) and event.status != "done":
         level = logging.ERROR if event.status == "dead" else logging.WARNING
-    if level < _least:  # most are: at a bar's pace, making a logger and the fields would cost
+    if not lines.enabled(level):  # most are: at a bar's pace, making a logger and the fields would cost
         return
-    fields = {name: value for name, value in asdict(event).items() if value != ""}
+    values = ((one.name, getattr(event, one.name)) for one in fields_of(event))
+    fields = {name: value for name, value in values if value not in ("", None)}
+    if "error" in fields:
+        fields["exc_info"] = fields.pop("error")
     if isinstance(event, Published):  # one number a bar
         fields["ages"] = len(event.ages)
     if "milliseconds" in fields:
         fields["milliseconds"] = round(fields["milliseconds"], 1)
     structlog.get_logger().log(level, text, **fields)
-
-
-def say(text: str, **fields: object) -> None:
-    """Write an informational line that no event stands for: starts, stops, addresses."""
-    structlog.get_logger().info(text, **fields)

@@ -1,0 +1,140 @@
+"""Every line that leaves the process on standard error: in one format, whoever wrote it, and without secrets.
+
+Our own lines are structlog's. Those of libraries come through the root of `logging`, Python's warnings too;
+errors that nobody caught through the hooks that `catch` sets.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from market_data.redact import Fence
+from market_data.telemetry import trace
+
+LONGEST_TEXT = 4000
+"""Characters of one text in a line: an answer of a provider may come along in a library's message."""
+LIBRARIES_LEVEL = logging.WARNING
+"""Libraries' lines below it are not logged, whatever LOG_LEVEL says: some repeat headers at DEBUG."""
+
+
+class _Fashion:
+    """How lines are written in this process: one for all, as standard error is one."""
+
+    level = logging.NOTSET
+    as_json = False
+    fence = Fence()
+
+
+def as_json() -> bool:
+    """Whether lines are JSON objects."""
+    return _Fashion.as_json
+
+
+def enabled(level: int) -> bool:
+    """Whether our own lines of a level are logged."""
+    return level >= _Fashion.level
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Replace these in every line from now on, and those that were hidden before."""
+    _Fashion.fence = Fence(_Fashion.fence.secrets.union(secrets))
+
+
+def set_up(level: str, form: str) -> None:
+    """Write all lines to standard error from `level` on, as JSON objects or as text; libraries' too."""
+    _Fashion.level = logging.getLevelNamesMapping()[level]
+    _Fashion.as_json = form == "json"
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    rendered = [_shortened, _json if _Fashion.as_json else _text(), _without_secrets]
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, stamp, *rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(_Fashion.level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    handler = _Handler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, stamp],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
+        )
+    )
+    root = logging.getLogger()
+    for one in [one for one in root.handlers if isinstance(one, _Handler)]:
+        root.removeHandler(one)
+    root.addHandler(handler)
+    root.setLevel(max(_Fashion.level, LIBRARIES_LEVEL))
+    logging.captureWarnings(True)
+
+
+def write(level: int, text: str, **fields: object) -> None:
+    """Write a line of our own, whatever LOG_LEVEL says: a command's word to its user, or an error."""
+    line: Any = {"event": text, **fields, "level": logging.getLevelName(level).lower()}
+    stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", line)
+    rendered = (_json if _Fashion.as_json else _text())(None, "", _shortened(None, "", stamped))
+    sys.stderr.write(_without_secrets(None, "", rendered) + "\n")
+    sys.stderr.flush()
+
+
+def catch() -> None:
+    """Write what nobody caught as lines: errors of the main thread, of others, and of the interpreter."""
+    sys.excepthook = lambda _, error, __: crashed(error)
+    threading.excepthook = lambda told: crashed(told.exc_value, f"thread {told.thread and told.thread.name}")
+    sys.unraisablehook = lambda told: crashed(told.exc_value, f"clean-up of {type(told.object).__name__}")
+
+
+def crashed(error: BaseException | None, where: str = "") -> None:
+    """Write the line of an error that nobody caught."""
+    fields = {"where": where} if where else {}
+    write(logging.CRITICAL, "An error that nobody caught", exc_info=error, **fields)
+
+
+def loop_error(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Handles what an event loop reports: errors of tasks that nobody awaited, and of callbacks."""
+    error, task = context.get("exception"), context.get("task") or context.get("future")
+    fields = {"task": task.get_name()} if isinstance(task, asyncio.Task) else {}
+    structlog.get_logger().error(str(context.get("message")), logger="asyncio", exc_info=error, **fields)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes records to whatever standard error is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """One line instead of the several that logging would print."""
+        write(logging.ERROR, "A line could not be written", logger=record.name, exc_info=sys.exception())
+
+
+def _shortened(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    for name, value in line.items():
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            line[name] = f"{value[:LONGEST_TEXT]}…"
+    return line
+
+
+def _json(_: WrappedLogger, __: str, line: EventDict) -> str:
+    error = trace.of(line.pop("exc_info", None))
+    if error is not None:
+        line["exception"] = trace.described(error)
+    try:
+        return json.dumps(line, default=repr, allow_nan=False)
+    except ValueError:  # a number that JSON does not have
+        return json.dumps({str(name): repr(value) for name, value in line.items()})
+
+
+def _text() -> structlog.dev.ConsoleRenderer:
+    colors = sys.stderr.isatty()
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=trace.write)
+
+
+def _without_secrets(_: WrappedLogger, __: str, line: str | Mapping[str, Any]) -> str:
+    return _Fashion.fence.hide(str(line))
