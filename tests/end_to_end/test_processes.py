@@ -30,14 +30,14 @@ _started: list[subprocess.Popen[str]] = []
 class Demo:
     """`market-data demo` in a folder of its own."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, **over: str) -> None:
         self.folder = folder
         self.log = folder / "stderr"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [*_COMMAND, "demo", *(words or ("--port", "0", "--json"))],
                 cwd=folder,
-                env=_environment(),
+                env=_environment() | over,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -186,6 +186,30 @@ def test_a_demo_collects_is_read_beside_stops_in_order_and_finds_its_data_again(
     alone = second.command("bars", "BTC-USD", "--limit", "100")  # read while nothing runs
     assert alone
     assert processes(folder) == {}
+
+
+def test_every_line_of_a_demo_is_a_json_object_from_the_start_to_the_stop(folder: Path) -> None:
+    demo = Demo(folder, LOG_FORMAT="json")
+    demo.url()
+    assert demo.ended(signal.SIGINT) == 0
+    lines = [json.loads(line) for line in demo.said.splitlines()]
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    said = "\n".join(line["event"] for line in lines)
+    for words in ("starting the provider simulator", "ready: http", "simulated providers", "stopped"):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("--port", "many"), 2), (("--nonsense",), 2), (("--port", "0"), 3)], ids=str
+)
+def test_what_is_wrong_with_a_command_is_a_json_object(
+    folder: Path, words: tuple[str, ...], code: int
+) -> None:
+    demo = Demo(folder, *words, LOG_FORMAT="json", LOCAL_SWEEP_TICK_SEC="never")
+    assert demo.ended() == code
+    (line,) = [json.loads(line) for line in demo.said.splitlines()]
+    assert line["level"] == "error"
+    assert line["event"].startswith("error: ")
 
 
 def test_after_a_kill_the_simulator_ends_and_the_next_start_takes_over_and_stops_everything(
