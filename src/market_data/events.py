@@ -1,7 +1,7 @@
 """Facts worth telling: domain code states them, telemetry turns them into counters and lines."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class JobFinished:
     outcome: str
     milliseconds: float
     detail: str = ""
-    error: BaseException | None = None  # the bug
+    error: BaseException | None = field(default=None, compare=False)  # the bug
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class BackfillEnded:
     vacant: int  # spans in which nothing had traded
     milliseconds: float
     detail: str = ""
-    error: BaseException | None = None  # a bug that ended the attempt
+    error: BaseException | None = field(default=None, compare=False)  # a bug that ended the attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class LoopFailed:
 
     loop: str
     detail: str
-    error: BaseException | None = None  # a bug: an outage has no traceback
+    error: BaseException | None = field(default=None, compare=False)  # a bug: an outage has no traceback
 
 
 Event = (

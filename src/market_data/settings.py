@@ -117,8 +117,8 @@ class Settings(BaseModel):
         None, description="Redis 6+ or Valkey; unset: the embedded Valkey."
     )
     database_pool_size: int = Field(8, ge=2, le=100, description="Connections to PostgreSQL.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
-    log_format: Literal["json", "text"] = Field("text", description="One JSON object a line, or text.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Minimum log level.")
+    log_format: Literal["json", "text"] = Field("text", description="One JSON object per line, or text.")
     ops_api_token: SecretStr | None = Field(
         None, description="Token (Authorization: Bearer) for callers of /ops that are not on the loopback."
     )

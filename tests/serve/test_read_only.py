@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pytest
 
@@ -154,3 +155,34 @@ async def test_nothing_is_lost_while_the_server_is_stopped(
     assert (await served.get("/stocks/AAPL/price")).status == 503
     await asyncio.to_thread(own.server.__enter__)
     await nothing_is_lost(own, served)
+
+
+async def test_a_backfill_that_an_outage_interrupts_is_handed_back_and_that_is_no_attempt(
+    own: OwnPostgres, redis_url: str, serving: Serving
+) -> None:
+    await own.does("ALTER DATABASE postgres SET lock_timeout = '50ms'")
+    served = await serving(stores=Stores(own.url(PASSWORD), redis_url))
+    await universe.put(served.parts.database, [AAPL])
+    asked = {
+        "symbol": "AAPL",
+        "interval": "1m",
+        "start": "2024-07-03T14:00:00Z",
+        "end": "2024-07-03T14:10:00Z",
+    }
+    async with served.parts.database.transaction() as holding:
+        await holding.execute("LOCK TABLE vacancies IN EXCLUSIVE MODE")  # it can be read, not written
+        assert (await served.ask("POST", "/ops/backfill", json=asked)).status == 202
+        interrupted = await _backfill(served, "queued", "lock was not available")
+        assert interrupted["attempts"] == 0
+        assert interrupted["postponed"] >= 1
+    await _backfill(served, "done", "")
+
+
+async def _backfill(served: Served, status: str, error: str) -> dict[str, Any]:
+    """The only backfill, once it has this status and says so."""
+    for pause in pauses():
+        row = await served.parts.database.fetch_one("SELECT * FROM backfill_jobs")
+        if row is not None and row["status"] == status and error in (row["last_error"] or ""):
+            return dict(row)
+        await asyncio.sleep(pause)
+    pytest.fail(f"never {status}: {row and dict(row)}")

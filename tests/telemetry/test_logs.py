@@ -156,3 +156,18 @@ def test_a_line_of_text_is_one_line_with_level_and_event(detail: str) -> None:
     assert "A loop failed and starts again" in line
     assert "loop=fetch" in line
     assert "\x1b" not in line  # no colours where nobody looks
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LoopFailed("push", "ValueError: boom", ValueError("boom")),
+        JobFinished("bars_1m", "AAPL", "none", "failed", 1.0, "ValueError: boom", ValueError("boom")),
+        BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 1.0, "ValueError: boom", ValueError("boom")),
+    ],
+)
+def test_a_bug_has_its_traceback(event: Event) -> None:
+    found = json.loads(told(event))
+    assert found["exception"]["message"] == "boom"
+    assert "error" not in found
+    assert "ValueError: boom" in told(event, form="text")
