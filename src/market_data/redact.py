@@ -23,8 +23,8 @@ class Fence:
     """The last look at each line that is logged: no secret leaves, whatever an error's text repeats."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self.secrets = frozenset(one for one in secrets if len(one) >= SHORTEST_SECRET)
-        spellings = {form for one in self.secrets for form in _spellings(one)}
+        long = (one for one in secrets if len(one) >= SHORTEST_SECRET)
+        spellings = {form for one in long for form in _spellings(one)}
         self._spellings = sorted(spellings, key=len, reverse=True)
         words = "|".join(map(re.escape, self._spellings))
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])")

@@ -219,7 +219,7 @@ def test_no_secret_leaves_the_process_whatever_fails(service: Service) -> None:
         "refuses the user or the password",
         "is read-only",
         "nothing listens at",
-        "An error that nobody caught",
+        "Uncaught error",
     ):
         assert said in service.log or said in "".join(service.out.values()), said
     _nothing_is_told(service.out)

@@ -19,8 +19,13 @@ settings.load_profile("busy")
 @pytest.fixture(autouse=True)
 def _logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test sets up for its process is undone."""
-    for name, value in (("level", logging.NOTSET), ("as_json", False), ("fence", Fence())):
-        monkeypatch.setattr(lines._Fashion, name, value)
+    for name, value in (
+        ("level", logging.NOTSET),
+        ("as_json", False),
+        ("secrets", frozenset()),
+        ("fence", Fence()),
+    ):
+        monkeypatch.setattr(lines._State, name, value)
     for owner, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
         monkeypatch.setattr(owner, hook, getattr(owner, hook))
     was, configured, root = structlog.get_config(), structlog.is_configured(), logging.getLogger()

@@ -24,38 +24,40 @@ LIBRARIES_LEVEL = logging.WARNING
 """Libraries' lines below it are not logged, whatever LOG_LEVEL says: some repeat headers at DEBUG."""
 
 
-class _Fashion:
-    """How lines are written in this process: one for all, as standard error is one."""
+class _State:
+    """Format, minimum level and secrets: one per process, as there is one standard error."""
 
     level = logging.NOTSET
     as_json = False
+    secrets: frozenset[str] = frozenset()
     fence = Fence()
 
 
 def as_json() -> bool:
     """Whether lines are JSON objects."""
-    return _Fashion.as_json
+    return _State.as_json
 
 
 def enabled(level: int) -> bool:
     """Whether our own lines of a level are logged."""
-    return level >= _Fashion.level
+    return level >= _State.level
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Replace these in every line from now on, and those that were hidden before."""
-    _Fashion.fence = Fence(_Fashion.fence.secrets.union(secrets))
+    """Replace these in every line from now on, and those of the call before: a reload may change them."""
+    before, _State.secrets = _State.secrets, frozenset(secrets)
+    _State.fence = Fence(before | _State.secrets)
 
 
 def set_up(level: str, form: str) -> None:
     """Write all lines to standard error from `level` on, as JSON objects or as text; libraries' too."""
-    _Fashion.level = logging.getLevelNamesMapping()[level]
-    _Fashion.as_json = form == "json"
+    _State.level = logging.getLevelNamesMapping()[level]
+    _State.as_json = form == "json"
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    rendered = [_shortened, _json if _Fashion.as_json else _text(), _without_secrets]
+    rendered = [_shortened, _json if _State.as_json else _text(), _without_secrets]
     structlog.configure(
         processors=[structlog.processors.add_log_level, stamp, *rendered],
-        wrapper_class=structlog.make_filtering_bound_logger(_Fashion.level),
+        wrapper_class=structlog.make_filtering_bound_logger(_State.level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     handler = _Handler()
@@ -69,34 +71,34 @@ def set_up(level: str, form: str) -> None:
     for one in [one for one in root.handlers if isinstance(one, _Handler)]:
         root.removeHandler(one)
     root.addHandler(handler)
-    root.setLevel(max(_Fashion.level, LIBRARIES_LEVEL))
+    root.setLevel(max(_State.level, LIBRARIES_LEVEL))
     logging.captureWarnings(True)
 
 
 def write(level: int, text: str, **fields: object) -> None:
-    """Write a line of our own, whatever LOG_LEVEL says: a command's word to its user, or an error."""
+    """Write a line of our own at any LOG_LEVEL: progress and errors of a command, uncaught errors."""
     line: Any = {"event": text, **fields, "level": logging.getLevelName(level).lower()}
     stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", line)
-    rendered = (_json if _Fashion.as_json else _text())(None, "", _shortened(None, "", stamped))
+    rendered = (_json if _State.as_json else _text())(None, "", _shortened(None, "", stamped))
     sys.stderr.write(_without_secrets(None, "", rendered) + "\n")
     sys.stderr.flush()
 
 
 def catch() -> None:
-    """Write what nobody caught as lines: errors of the main thread, of others, and of the interpreter."""
+    """Write uncaught errors as lines: of the main thread, of other threads, and of the interpreter."""
     sys.excepthook = lambda _, error, __: crashed(error)
     threading.excepthook = lambda told: crashed(told.exc_value, f"thread {told.thread and told.thread.name}")
     sys.unraisablehook = lambda told: crashed(told.exc_value, f"clean-up of {type(told.object).__name__}")
 
 
 def crashed(error: BaseException | None, where: str = "") -> None:
-    """Write the line of an error that nobody caught."""
+    """Write the line of an uncaught error."""
     fields = {"where": where} if where else {}
-    write(logging.CRITICAL, "An error that nobody caught", exc_info=error, **fields)
+    write(logging.CRITICAL, "Uncaught error", exc_info=error, **fields)
 
 
 def loop_error(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-    """Handles what an event loop reports: errors of tasks that nobody awaited, and of callbacks."""
+    """The exception handler of an event loop: errors of callbacks, and of tasks that nobody awaited."""
     error, task = context.get("exception"), context.get("task") or context.get("future")
     fields = {"task": task.get_name()} if isinstance(task, asyncio.Task) else {}
     structlog.get_logger().error(str(context.get("message")), logger="asyncio", exc_info=error, **fields)
@@ -137,4 +139,4 @@ def _text() -> structlog.dev.ConsoleRenderer:
 
 
 def _without_secrets(_: WrappedLogger, __: str, line: str | Mapping[str, Any]) -> str:
-    return _Fashion.fence.hide(str(line))
+    return _State.fence.hide(str(line))
