@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from market_data.errors import NoCalendar
 from market_data.market.bar import Times
 from market_data.market.closure import Closure
-from market_data.market.instrument import AssetType
+from market_data.market.instrument import AssetType, Instrument
 from market_data.market.interval import Interval
 from market_data.market.schedule import EPOCH_ORDINAL, Schedule
 from market_data.market.session import MarketHours
@@ -44,7 +45,7 @@ def hours_of(exchange: str, asset_type: AssetType, known_at: datetime | None = N
     """The hours in which an instrument trades, with what has been announced; or as known at `known_at`.
 
     `exchange` is a US exchange's name, `CRYPTO`, or an ISO 10383 code that `exchange_calendars` knows.
-    Crypto is always open wherever it trades. Raises ValueError for an exchange without a calendar.
+    Crypto is always open wherever it trades. Raises NoCalendar for an exchange without a calendar.
     """
     code = _ALWAYS if asset_type is AssetType.CRYPTO else code_of(exchange)
     changed = _changed.get(code)
@@ -55,13 +56,25 @@ def hours_of(exchange: str, asset_type: AssetType, known_at: datetime | None = N
     return _load(code) if changed is None else changed.hours
 
 
+def check_row(instrument: Instrument) -> None:
+    """NoCalendar, naming the row and the command that corrects it, if the row's exchange has no calendar.
+
+    The commands check the exchange of each row that they write; a row written by SQL can name any.
+    """
+    try:
+        hours_of(instrument.exchange, instrument.asset_type)
+    except NoCalendar as error:
+        remedy = f"`market-data universe set {instrument.symbol} --exchange NASDAQ`, for example, corrects it"
+        raise NoCalendar(f"{instrument.symbol}: {error.detail}; {remedy}") from None
+
+
 def scheduled_hours(exchange: str, asset_type: AssetType) -> MarketHours:
     """The hours in which an instrument trades by the published calendar, whatever has been announced."""
     return _load(_ALWAYS if asset_type is AssetType.CRYPTO else code_of(exchange))
 
 
 def code_of(exchange: str) -> str:
-    """The code of an exchange's calendar; ValueError for an exchange without one."""
+    """The code of an exchange's calendar; NoCalendar for an exchange without one."""
     name = exchange.strip().upper()
     return _CODES.get(name) or _resolved(name)
 
@@ -83,7 +96,7 @@ def announce(closures: Sequence[Closure]) -> None:
         if before is not None and before.closures == those:
             changed[code] = before
         else:
-            with suppress(ValueError):  # a calendar that cannot be read: `hours_of` says so
+            with suppress(NoCalendar):  # a calendar that cannot be read: `hours_of` says so
                 changed[code] = _Changed(those, schedule_of(code).hours(those))
     _all, _changed = tuple(closures), changed
 
@@ -135,7 +148,7 @@ def _margins() -> Mapping[str, tuple[int, int]]:
 
 @lru_cache(_NAMES_KNOWN)
 def _resolved(name: str) -> str:
-    """The code for which a name is another one in the library, such as XLON for LSE; ValueError."""
+    """The code for which a name is another one in the library, such as XLON for LSE; NoCalendar."""
     from exchange_calendars.calendar_utils import resolve_alias  # noqa: PLC0415 - brings pandas
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
@@ -143,8 +156,8 @@ def _resolved(name: str) -> str:
         return str(resolve_alias(name))
     except InvalidCalendarName:
         known = ", ".join(sorted(_CODES))
-        raise ValueError(
-            f"no calendar for exchange {name!r}: use one of {known}, or an ISO 10383 code"
+        raise NoCalendar(
+            f"no calendar for exchange {name!r:.40}: use one of {known}, or an ISO 10383 code"
         ) from None
 
 
@@ -192,7 +205,7 @@ def _of_library(code: str) -> tuple[str, Times, Times, Times]:
         except (ValueError, NotImplementedError):  # its record begins later, as Tokyo's does in 1997
             found = get_calendar(code)  # the last 20 years
     except (ValueError, NotImplementedError) as reason:
-        raise ValueError(
+        raise NoCalendar(
             f"the calendar of exchange {code!r} cannot be read by the installed exchange_calendars: {reason}"
         ) from reason
     return str(found.tz), _seconds(found.opens), _seconds(found.closes), _seconds(found.opens.index)

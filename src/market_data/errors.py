@@ -14,6 +14,7 @@ MarketDataError
     ReadOnly         … what is stored can be read meanwhile
     AccessRefused    … until somebody corrects a password, a right or a name (at the start: BadConfig)
   BadQuestion      the caller's fault: 4xx with a problem document
+    NoCalendar       … or that of the row which names the exchange: it is skipped, all others go on
   BadConfig        refuse to start, or refuse the reload
 """
 
@@ -120,6 +121,10 @@ class BadQuestion(MarketDataError):
         super().__init__(detail)
         self.detail = detail
         self.status = status
+
+
+class NoCalendar(BadQuestion, ValueError):
+    """An exchange has no calendar: nobody knows when it trades, so nothing of it can be due or missing."""
 
 
 class BadConfig(MarketDataError):

@@ -19,6 +19,7 @@ from market_data.backfill.letters import Letters
 from market_data.backfill.plan import chunks, longest_chunk
 from market_data.backfill.recheck import Rechecker
 from market_data.calendar import hours_of
+from market_data.errors import NoCalendar
 from market_data.events import BackfillsQueued, GapsFound, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
@@ -322,7 +323,7 @@ def _by_hours(instruments: Iterable[Instrument]) -> dict[MarketHours, list[Instr
     for one in instruments:
         try:
             found.setdefault(hours_of(one.exchange, one.asset_type), []).append(one)
-        except ValueError:  # no calendar: the sweeper says so for each of them
+        except NoCalendar:  # no calendar: the sweeper says so for each of them
             continue
     return found
 

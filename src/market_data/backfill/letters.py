@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from market_data.backfill.completeness import expected, missing
 from market_data.backfill.reach import BEYOND, beyond
 from market_data.backfill.work import UNKNOWN
+from market_data.errors import NoCalendar
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.route.roster import Roster
@@ -48,7 +49,10 @@ class Letters:
         if instrument is None:
             return False
         extended, now = self.in_force.settings.gap_extended_hours, self.roster.now()
-        places = [(symbol, one) for one in expected(instrument, interval, span, now, extended=extended)]
+        try:
+            places = [(symbol, one) for one in expected(instrument, interval, span, now, extended=extended)]
+        except NoCalendar:  # the sweeper says so; until its row is corrected nobody knows what it lacks
+            return False
         return not places or not await missing(self.database, interval, places, now)
 
     async def _can_be_had(self, symbol: str, interval: Interval, span: Span, why: str) -> bool:

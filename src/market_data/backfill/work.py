@@ -12,7 +12,8 @@ from typing import NamedTuple
 from market_data.backfill.heal import Healed, Healer, NotBelieved
 from market_data.backfill.leave import leave
 from market_data.backfill.reach import Beyond, beyond
-from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
+from market_data.calendar import check_row
+from market_data.errors import NoCalendar, NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import BackfillEnded, Tell
 from market_data.gather import Gather
 from market_data.market.instrument import Instrument, Tier
@@ -122,7 +123,10 @@ class Worker:
         if claimed.restated_by is not None or claimed.forced or claimed.attempts > MOST_CLAIMS:
             return False
         instrument = await universe.find(self._database, claimed.symbol)
-        if instrument is None or await self._healer.left(claimed, instrument):
+        try:
+            if instrument is None or await self._healer.left(claimed, instrument):
+                return False
+        except NoCalendar:  # the attempt says so
             return False
         started = perf_counter()
         self._ended(claimed, await self._close(claimed, instrument, Healed(), ()), started)
@@ -176,6 +180,10 @@ class Worker:
             gone = "the universe does not hold it any more"
             why = gone if instrument is None else "its workers died, each time that it was tried"
             return await self._settled(claimed, "dead", why)
+        try:
+            check_row(instrument)
+        except NoCalendar as error:
+            return await self._settled(claimed, "dead", str(error))
         old = beyond(self._roster, claimed, instrument)
         if old is not None and old.span == claimed.span:
             return await self._settled(claimed, "dead", old.why)

@@ -6,6 +6,7 @@ from math import ceil
 
 from market_data.calendar import hours_of
 from market_data.collect.sweep import SLACK, SLOT_SECONDS, planned
+from market_data.errors import NoCalendar
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.noted import holds
@@ -110,5 +111,5 @@ def _job(members: Sequence[Instrument], now: float, *, life: float) -> Iterator[
 def _is_open(one: Instrument, now: float) -> bool:
     try:
         return hours_of(one.exchange, one.asset_type).regular.is_open(now)
-    except ValueError:  # the sweep of bars tells of an exchange that is not known
+    except NoCalendar:  # the sweep of bars tells of an exchange that is not known
         return False

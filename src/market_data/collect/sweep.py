@@ -8,6 +8,7 @@ from time import perf_counter
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.collect.plan import Planned, plan
+from market_data.errors import NoCalendar
 from market_data.events import Skipped, Swept, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
@@ -90,7 +91,7 @@ class Sweeper:
         for one in instruments:
             try:
                 hours = hours_of(one.exchange, one.asset_type)
-            except ValueError as error:
+            except NoCalendar as error:
                 self._tell(Skipped(one.symbol, str(error)))
                 continue
             key = one.tier, hours.regular.name

@@ -10,10 +10,10 @@ from litestar.di import Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from market_data.calendar import hours_of
-from market_data.errors import BadQuestion
+from market_data.calendar import check_row, hours_of
+from market_data.errors import BadQuestion, NoCalendar
 from market_data.market.bar import KnownBar
-from market_data.market.instrument import read_symbol
+from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval
 from market_data.market.spelling import held_as
 from market_data.serve.answered import FILES, AnyRequest, answered
@@ -131,12 +131,12 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
         )
     errors: dict[str, str] = {}
     symbols = _readable(data.symbols, errors)
-    known = {one.symbol for one in await universe.load(parts.database, only_active=False)}
+    known = {one.symbol: one for one in await universe.load(parts.database, only_active=False)}
     held = held_as(known)
-    symbols = {held.get(one, one) for one in symbols}
+    symbols = _with_calendar({held.get(one, one) for one in symbols}, known, errors)
     found = await bars_table.last_of_many(
         parts.database,
-        sorted(symbols & known),
+        sorted(symbols & known.keys()),
         interval,
         data.bars,
         quarantined=data.quarantined == "include",
@@ -144,6 +144,19 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
     for symbol in symbols - found.keys():
         errors[symbol] = "no bars yet" if symbol in known else "not in the universe"
     return BatchAnswer(interval=interval, bars=found, errors=errors)
+
+
+def _with_calendar(symbols: set[str], known: Mapping[str, Instrument], errors: dict[str, str]) -> set[str]:
+    """The symbols but for those whose exchange has no calendar: these go to `errors` with the reason."""
+    left = set()
+    for symbol in symbols:
+        try:
+            if symbol in known:
+                check_row(known[symbol])
+            left.add(symbol)
+        except NoCalendar as error:
+            errors[symbol] = error.detail
+    return left
 
 
 def _readable(texts: Sequence[str], errors: dict[str, str]) -> set[str]:

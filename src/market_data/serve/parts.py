@@ -10,6 +10,7 @@ from litestar.params import SkipValidation
 from redis.asyncio import Redis
 
 from market_data.backfill.find import Finder
+from market_data.calendar import check_row
 from market_data.collect.fetch import Fetcher
 from market_data.collect.intake import Intake
 from market_data.collect.quote import Quoter
@@ -58,7 +59,8 @@ class Parts:
     """By symbol, the question for a quote that is under way: callers share it."""
 
     async def find(self, symbol: str) -> Instrument:
-        """The instrument of a symbol; BadQuestion (404) where the universe does not hold it."""
+        """The instrument of a symbol; BadQuestion (404) where the universe does not hold it, NoCalendar (422)
+        where the exchange of its row is unknown."""
         try:
             name = read_symbol(symbol)
         except ValueError as error:
@@ -71,6 +73,7 @@ class Parts:
             raise BadQuestion(
                 f"{name} is not in the universe: `market-data universe add {name}{home}` adds it", status=404
             )
+        check_row(found)
         return found
 
     @property

@@ -143,6 +143,17 @@ async def levels_held(database: Database, symbol: str) -> list[str]:
     return [row["adjustment"] for row in rows]
 
 
+async def beyond_time(database: Database, symbols: Sequence[str], interval: Interval) -> list[str]:
+    """A line for each symbol that has a bar before 1900 or after 2099, or at infinity: what is wrong with it.
+
+    Such a bar was written by SQL; all reads leave it out.
+    """
+    table = Table.of(interval)
+    rows = await database.fetch(table.sql("bars_beyond_time"), symbols, interval.value)
+    held, why = f"{table.value[0]} holds a {interval} bar at", "which is no time of a bar: delete that row"
+    return [f"{row['symbol']}: {held} {row['ts']}, {why}" for row in rows]
+
+
 def _rows_of(interval: Interval, count: int) -> int:
     """Rows in which the newest `count` bars of one level are found: a day may have one of each."""
     return count if interval is not Interval.D1 else len(PREFERRED) * max(count, NEWEST_DAYS)

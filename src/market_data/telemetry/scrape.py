@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import ceil
 
 from market_data.calendar import hours_of
-from market_data.errors import StoreUnavailable
+from market_data.errors import NoCalendar, StoreUnavailable
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
@@ -56,10 +56,12 @@ class Scrape:
         While a store cannot be reached, the gauges made of it are absent and `store_up` is 0.
         """
         metrics, now = self._metrics, self._clock()
-        standings = self._router.roster.standings.items()
+        roster = self._router.roster
+        standings = roster.standings.items()
         metrics.set_gauge("circuit_state", [((name,), one.state(now).part) for name, one in standings])
         metrics.set_gauge(
-            "provider_health_score", [((name,), one.score(now).value) for name, one in standings]
+            "provider_health_score",
+            [((name,), one.score(now).value) for name, one in standings if not roster.disabled(name)],
         )
         session = hours_of(US_EQUITIES, AssetType.EQUITY).regular.session_at(now)
         metrics.set_gauge("market_open", [((US_EQUITIES,), float(session is not None))])

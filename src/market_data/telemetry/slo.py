@@ -15,6 +15,7 @@ from market_data.backfill.completeness import (
     settled_before,
 )
 from market_data.calendar import hours_of
+from market_data.errors import NoCalendar
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
@@ -45,7 +46,7 @@ async def violation_rates(
     for one in instruments:
         try:
             hours = hours_of(one.exchange, one.asset_type)
-        except ValueError:  # no calendar: the sweeper says so for each of them
+        except NoCalendar:  # no calendar: the sweeper says so for each of them
             continue
         by_hours.setdefault(hours, []).append(one)
         for interval in intervals[one.tier]:

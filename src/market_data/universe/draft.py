@@ -18,6 +18,8 @@ WHERE_UNKNOWN = "US"
 """The exchange of a stock where none is said."""
 HOME = "XNYS"
 """The calendar of all US exchanges."""
+FIRST_DAY, LAST_DAY = date(1700, 1, 1), date(2999, 12, 31)
+"""Between which a day of listing has to be: no exchange is older."""
 _YES = frozenset({"true", "t", "yes", "y", "1"})
 _NO = frozenset({"false", "f", "no", "n", "0"})
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -53,7 +55,8 @@ class Draft:
             made = Member(**{**first, **self.given, "symbol": self.symbol})  # type: ignore[arg-type]
         if made.asset_type is AssetType.CRYPTO:
             made = replace(made, exchange="CRYPTO")
-        hours_of(made.exchange, made.asset_type)
+        if made.active or known is None or "exchange" in self.given:  # else a row written by SQL could not go
+            hours_of(made.exchange, made.asset_type)
         if made.listed and made.delisted and made.delisted < made.listed:
             raise ValueError(f"delisted {made.delisted} is before listed {made.listed}")
         return made
@@ -127,9 +130,12 @@ def _flag(name: str, value: object) -> bool:
 
 def _day(name: str, value: object) -> date:
     try:
-        return date.fromisoformat(str(value).strip()[:10])
+        day = date.fromisoformat(str(value).strip()[:10])
     except ValueError:
         raise ValueError(f"{name} {str(value)!r:.40} is no date: write 2025-10-08") from None
+    if not FIRST_DAY <= day <= LAST_DAY:  # the driver writes the first and the last day there are as infinite
+        raise ValueError(f"{name} {day} is not between {FIRST_DAY} and {LAST_DAY}")
+    return day
 
 
 _READERS: Mapping[str, Callable[[str, object], object]] = {

@@ -4,5 +4,6 @@ SELECT provider, count(*) AS bars, extract(epoch FROM min(ts))::bigint AS first,
        extract(epoch FROM max(as_of))::float8 AS learned
 FROM candles_intraday
 WHERE symbol = $1 AND interval = $2 AND adjustment <> 'raw'
+  AND ts >= '1900-01-01T00:00:00Z' AND ts < '2100-01-01T00:00:00Z'
 GROUP BY provider
 ORDER BY provider
