@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from market_data.errors import BadConfig
 from market_data.route.account import accounts
-from market_data.route.roster import Roster
+from market_data.route.check_keys import check_keys
+from market_data.route.router import Router
 from market_data.settings import Configuration, InForce
 
 TAKES_A_RESTART = frozenset(
@@ -39,9 +40,10 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 class Reload:
     """The one way to another configuration while the service runs."""
 
-    def __init__(self, in_force: InForce, roster: Roster, reread: Reread, follow: Callable[[], None]) -> None:
+    def __init__(self, in_force: InForce, router: Router, reread: Reread, follow: Callable[[], None]) -> None:
         self._in_force = in_force
-        self._roster = roster
+        self._router = router
+        self._roster = router.roster
         self._reread = reread
         self._follow = follow
         """Called after a swap, for what cannot look its settings up."""
@@ -57,14 +59,17 @@ class Reload:
     async def swap(self) -> Reloaded:
         """Read the sources and put them in force; raises BadConfig, and changes nothing, if that cannot be.
 
-        What a provider had refused, and whoever was out, is tried again even if no setting has changed.
+        What a provider had refused, and whoever was out, is tried again even if no setting has changed; those
+        with a key at once, within CHECK_SECONDS.
         """
         candidate = await self._candidate({})
         known = accounts(candidate, self._roster.providers)
         done = self._reloaded(candidate, swapped=True)
         self._in_force.swap(candidate)
+        changed = {name for name, one in known.items() if one != self._roster.accounts[name]}
         self._roster.adopt(known)
         self._follow()
+        await check_keys(self._router, changed)
         return msgspec.structs.replace(done, policy_version=self._in_force.policy_version)
 
     async def _candidate(self, given: Mapping[str, str]) -> Configuration:

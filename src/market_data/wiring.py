@@ -317,7 +317,7 @@ class _Assembly:
         )
         return Parts(
             in_force=in_force,
-            reload=Reload(in_force, self.router.roster, reread, lambda: logs.set_up(in_force.configuration)),
+            reload=Reload(in_force, self.router, reread, lambda: logs.set_up(in_force.configuration)),
             database=self.database,
             redis=self.redis,
             queue=self.queue,

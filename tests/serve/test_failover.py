@@ -15,7 +15,7 @@ from market_data.market.span import Span, epoch
 from market_data.store import universe
 from stored import window
 
-from .conftest import AAPL, ONLY_THREE, Served, Serving, pauses
+from .conftest import AAPL, ONLY_THREE, Clock, Served, Serving, at, pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +102,31 @@ async def test_an_invalid_key_moves_the_traffic_and_a_valid_one_brings_it_back(
     assert len(statuses) >= 5
     assert set(statuses) == {200}, "a user's request failed"
     await no_minute_is_missing(served, begin)
+
+
+async def test_the_drill_shows_the_invalid_key_at_any_hour(serving: Serving, tmp_path: Path) -> None:
+    """On a Sunday night nobody asks for anything, and a replica that was just started knows nothing."""
+    (tmp_path / "FINNHUB_API_KEY").write_text("invalid")
+    served = await serving(
+        Clock(at("2025-10-12T03:00:00Z")),
+        CONFIG_DIR=str(tmp_path),
+        FINNHUB_API_KEY="",
+        PROVIDERS_DISABLED=ONLY_THREE,
+    )
+    assert (await provider(served, "finnhub"))["state"] == "CLOSED"
+
+    assert (await served.ask("POST", "/ops/reload")).json["changes"] == []
+    out = await provider(served, "finnhub")
+    assert (out["state"], out["health_score"]) == ("OPEN", 0.0)
+
+    (tmp_path / "FINNHUB_API_KEY").write_text("a valid key")
+    assert (await served.ask("POST", "/ops/reload")).json["swapped"]
+    back = await provider(served, "finnhub")
+    assert (back["state"], back["health_score"] > 0.7) == ("CLOSED", True)
+
+    before = served.parts.router.roster.standings["finnhub"].history.copy()
+    assert (await served.ask("POST", "/ops/reload")).json["swapped"]
+    assert served.parts.router.roster.standings["finnhub"].history == before, "the traffic tells of it"
 
 
 async def no_minute_is_missing(served: Served, begin: float) -> None:

@@ -31,7 +31,8 @@ async def reload(parts: Given) -> Reloaded:
     """Re-read environment, CONFIG_DIR and .env, check the whole, and put it in force in one step.
 
     If anything cannot be used, nothing changes, and `problems` has a line for each setting. No client, job or
-    write is lost. Providers that were out, or refused, are tried again. Each replica is asked by itself.
+    write is lost. Providers that were out, or refused, are tried again; those with a key are asked at once,
+    so that a wrong one shows at any hour. Each replica is asked by itself.
     """
     return await parts.reload.swap()
 
