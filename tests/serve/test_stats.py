@@ -35,6 +35,9 @@ async def test_a_provider_without_the_key_it_needs_is_disabled(serving: Serving)
     served = await serving(FINNHUB_API_KEY="")
     found = {one["provider"]: one for one in (await served.get("/stats/providers")).json["providers"]}
     assert (found["finnhub"]["state"], found["yahoo"]["state"]) == ("DISABLED", "CLOSED")
+    assert (found["finnhub"]["health_score"], found["yahoo"]["health_score"]) == (None, 1.0)
+    assert {one["health_score"] for one in found["finnhub"]["capabilities"]} == {None}
+    assert 'provider_health_score{provider="finnhub"}' not in (await served.get("/metrics")).text
     assert "FINNHUB_API_KEY" in available(found["finnhub"], "bars_1m")
 
 

@@ -47,7 +47,7 @@ class CapabilityStats(msgspec.Struct, frozen=True, kw_only=True):
     capability: str
     available: str  # "ok", or why it is not asked for it now
     state: str
-    health_score: float
+    health_score: float | None  # null: the provider is DISABLED
     error_rate: float
     samples: int
     latency_p50_ms: float | None
@@ -60,7 +60,7 @@ class ProviderStats(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     title: str
     state: str  # CLOSED, HALF_OPEN, OPEN, or DISABLED (it needs a key and has none)
-    health_score: float
+    health_score: float | None  # null: DISABLED, nobody asks it, so nothing is known of its health
     parts: dict[str, float]  # of the score, each 0 to 1: those of its worst capability
     weights: dict[str, float]
     error_rate: float  # of its worst capability
@@ -205,7 +205,7 @@ async def _stats(parts: Parts, name: str) -> ProviderStats:
         provider=name,
         title=facts.title,
         state=roster.state(name),
-        health_score=round(score.value, 4),
+        health_score=None if roster.disabled(name) else round(score.value, 4),
         parts={part: round(getattr(score, part), 4) for part in WEIGHTS},
         weights=WEIGHTS,
         error_rate=max(one.error_rate for one in capabilities),
@@ -220,13 +220,14 @@ async def _stats(parts: Parts, name: str) -> ProviderStats:
 
 
 def _capability(parts: Parts, name: str, capability: Capability) -> CapabilityStats:
-    standing, now = parts.router.roster.standings[name], parts.clock()
+    roster, now = parts.router.roster, parts.clock()
+    standing = roster.standings[name]
     health = standing.track(capability).health
     return CapabilityStats(
         capability=capability.value,
         available=_available(parts, name, capability),
         state=standing.state_of(capability, now).value,
-        health_score=round(standing.score_of(capability, now).value, 4),
+        health_score=(None if roster.disabled(name) else round(standing.score_of(capability, now).value, 4)),
         error_rate=round(health.error_rate(now), 4),
         samples=health.samples(now),
         latency_p50_ms=_rounded(health.latency(50, now)),

@@ -52,7 +52,12 @@ METRICS = (
         Counter, "provider_errors_total", ("provider", "endpoint", "code"), "Calls that ended in a fault."
     ),
     Metric(Histogram, "provider_latency_ms", ("provider", "endpoint"), "How long a call took, in ms."),
-    Metric(Gauge, "provider_health_score", ("provider",), "Health of a provider, 0 to 1."),
+    Metric(
+        Gauge,
+        "provider_health_score",
+        ("provider",),
+        "Health of a provider, 0 to 1; absent while it is DISABLED.",
+    ),
     Metric(Gauge, "circuit_state", ("provider",), "0 open, 0.5 half open, 1 closed."),
     Metric(Counter, "jobs_processed_total", ("type", "provider"), "Fetch jobs that were served."),
     Metric(Gauge, "fetch_queue_depth", ("tier",), "Fetch jobs that wait or run."),

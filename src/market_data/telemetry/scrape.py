@@ -142,7 +142,7 @@ def ingestion_lag(
             continue
         try:
             grid = hours_of(one.exchange, one.asset_type).regular
-        except ValueError:  # no calendar: the sweeper says so for each of them
+        except NoCalendar:  # no calendar: the sweeper says so for each of them
             continue
         session = grid.session_at(now)
         if session is not None:
