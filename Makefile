@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8001
+SIMULATOR_PORT ?= 8100
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve guide check format test soak chaos bench docs lock clean
@@ -11,8 +12,8 @@ PORT ?= 8001
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(VENV)/.runtime ## Run the whole service on a simulated market, on port 8001
-	@$(BIN)/market-data demo --port $(PORT)
+demo: $(VENV)/.runtime ## Run the whole service on a simulated market, on port 8001; its providers on 8100
+	@$(BIN)/market-data demo --port $(PORT) --simulator-port $(SIMULATOR_PORT)
 
 serve: $(VENV)/.runtime ## Run the service with real providers, on port 8001
 	@$(BIN)/market-data serve --port $(PORT)

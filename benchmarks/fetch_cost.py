@@ -12,6 +12,7 @@ revisions or stream.
 
 import asyncio
 import itertools
+import os
 import statistics
 import string
 import sys
@@ -102,7 +103,7 @@ async def measure(at: Stores, count: int) -> None:
     members = [Instrument("X" + "".join(one), "NYSE", AssetType.EQUITY, Tier.T0) for one in letters]
     symbols = [one.symbol for one in members]
     async with AsyncExitStack() as stack:
-        simulator = await stack.enter_async_context(running_simulator(seed=1))
+        simulator = await stack.enter_async_context(running_simulator(1, 0, os.environ))
         configuration = settings(simulator.base_urls["finnhub"])
         parts = await stack.enter_async_context(service(configuration, at))
         await universe.put(parts.database, members)

@@ -111,7 +111,7 @@ def shown(what: str, times: np.ndarray) -> float:
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            running_simulator(1) as simulator,
+            running_simulator(1, 0, os.environ) as simulator,
             served(simulator, folder) as url,
             aiohttp.ClientSession() as session,
         ):

@@ -27,7 +27,7 @@ LONGEST = 60.0
 async def demo(folder: Path) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "market_data", "demo", "--port", "0", "--json"),
+        *("-m", "market_data", "demo", "--port", "0", "--simulator-port", "0", "--json"),
         env={**os.environ, "DATA_DIR": str(folder)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

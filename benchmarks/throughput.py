@@ -110,7 +110,7 @@ async def measure(stores: Stores, count: int) -> None:
         database = await stack.enter_async_context(open_database(stores.database_url, 2))
         await migrate(database)
         await universe.put(database, members)
-        simulator = await stack.enter_async_context(running_simulator(seed=1))
+        simulator = await stack.enter_async_context(running_simulator(1, 0, os.environ))
         cache = await stack.enter_async_context(Redis.from_url(stores.redis_url))
         queue, symbols = Queue(cache, "benchmark", clock=time.time), [one.symbol for one in members]
         settings = environment(simulator.base_urls["finnhub"], stores)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import asyncpg
+import pandas
 import pytest
 from pyarrow import dataset, parquet
 
@@ -14,6 +15,11 @@ from .conftest import Run
 
 pytestmark = pytest.mark.anyio
 
+KEYS = ["interval", "symbol", "year"]
+DAY = """
+INSERT INTO candles_daily (symbol, interval, ts, open, high, low, close, volume, provider, as_of, adjustment)
+VALUES ('AAPL', '1d', $1::text::timestamptz, 1, 2, 1, 1.5, 7, 'yahoo', '2025-01-04', $2)
+"""
 TABLES = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname
 """
@@ -92,10 +98,49 @@ async def test_an_export_can_be_of_what_was_known_then_and_of_built_bars(
     }
 
 
-async def test_days_of_a_symbol_are_one_file(run: Run, filled: Database, tmp_path: Path) -> None:
-    ran = run("export", "days", "--interval", "1d", "--session", "regular", "--json")
-    assert (ran.json["files"], ran.json["bars"]) == (2, 4)
-    assert (tmp_path / "days/interval=1d/symbol=AAPL/bars.parquet").exists()
+async def test_minutes_and_days_of_one_folder_are_read_as_one_table(
+    run: Run, filled: Database, tmp_path: Path
+) -> None:
+    minutes = run("export", "out", "--json").json
+    days = run("export", "out", "--interval", "1d", "--session", "regular", "--json").json
+    assert (days["files"], days["bars"]) == (4, 4)
+    files = [one.relative_to(tmp_path / "out") for one in (tmp_path / "out").rglob("*.parquet")]
+    assert {[part.partition("=")[0] for part in one.parts[:-1]] == KEYS for one in files} == {True}
+    assert len({parquet.read_schema(tmp_path / "out" / one).remove_metadata() for one in files}) == 1
+
+    whole = dataset.dataset(tmp_path / "out", partitioning="hive").to_table()
+    assert whole.num_rows == minutes["bars"] + days["bars"]
+    frame = pandas.read_parquet(tmp_path / "out")
+    assert frame.groupby("interval", observed=True).size().to_dict() == {"1m": 510, "1d": 4}
+    assert (frame["year"].astype(int) == frame["ts"].dt.year).all()
+    for interval, bars in (("1m", 510), ("1d", 4)):
+        some = dataset.dataset(tmp_path / "out" / f"interval={interval}", partitioning="hive").to_table()
+        assert some.num_rows == bars
+
+
+async def test_days_where_an_earlier_version_put_them_are_not_left_beside_the_new_ones(
+    run: Run, filled: Database, tmp_path: Path
+) -> None:
+    old = tmp_path / "out/interval=1d/symbol=AAPL/bars.parquet"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    run("export", "out", "--interval", "1d", "--session", "regular")
+    assert not old.exists()
+    assert (tmp_path / "out/interval=1d/symbol=AAPL/year=2025/bars.parquet").exists()
+
+
+async def test_days_of_some_years_are_exported(run: Run, filled: Database) -> None:
+    words = ("--interval", "1d", "--session", "regular", "--to-year", "2024", "--json")
+    ran = run("export", "days", *words)
+    assert (ran.json["files"], ran.json["bars"]) == (2, 2)
+
+
+async def test_all_days_of_a_symbol_are_of_one_level(run: Run, filled: Database, tmp_path: Path) -> None:
+    for day, level in (("2023-12-28", "raw"), ("2023-12-29", "raw"), ("2025-01-02", "split")):
+        await filled.run(DAY, day, level)
+    assert run("export", "out", "--interval", "1d", "--symbol", "AAPL", "--json").json["bars"] == 2
+    levels = dataset.dataset(tmp_path / "out", partitioning="hive").to_table()["adjustment"].to_pylist()
+    assert set(levels) == {"raw"}
 
 
 async def test_a_partition_without_bars_is_removed_when_it_is_exported_again(
@@ -115,7 +160,6 @@ async def test_a_partition_without_bars_is_removed_when_it_is_exported_again(
         (["--symbol", "MSFT"], 4, "MSFT: not in the universe"),
         (["--interval", "2s"], 2, "use one of"),
         (["--interval", "1d", "--session", "all"], 2, "regular or extended"),
-        (["--interval", "1d", "--from-year", "2025"], 2, "leave the years out"),
         (["--as-of", "yesterday"], 2, "as-of"),
     ],
 )
@@ -163,6 +207,20 @@ async def test_a_backup_is_restored_into_a_second_database(
         assert [one["symbol"] for one in rows] == ["AAPL", "ETH/USD", "MSFT"]
         with pytest.raises(asyncpg.UniqueViolationError):
             await restored.run(MINUTES, "AAPL", "2025-01-02T14:30:00Z", "2025-01-03", 1)
+
+
+async def test_a_file_that_is_there_is_not_overwritten_by_a_backup_unless_forced(
+    run: Run, filled: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "all.dump").write_text("the only copy")
+    ran = run("backup", "all.dump")
+    assert (ran.code, "--force" in ran.err) == (2, True)
+    assert (tmp_path / "all.dump").read_text() == "the only copy"
+
+    ran = run("backup", "all.dump", "--force", DATABASE_URL="postgresql://user@127.0.0.1:1/nothing")
+    assert (ran.code, (tmp_path / "all.dump").read_text()) == (1, "the only copy")
+    assert run("backup", "all.dump", "--force").code == 0
+    assert (tmp_path / "all.dump").read_bytes().startswith(b"PGDMP")
 
 
 async def test_a_database_that_has_tables_is_not_restored_into(run: Run, filled: Database) -> None:

@@ -35,7 +35,7 @@ class Demo:
         self.log = folder / "stderr"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*_COMMAND, "demo", *(words or ("--port", "0", "--json"))],
+                [*_COMMAND, "demo", *(words or ("--port", "0", "--simulator-port", "0", "--json"))],
                 cwd=folder,
                 env=_environment() | over,
                 stdout=subprocess.PIPE,
@@ -244,11 +244,28 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(folder: Path) -
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        demo = Demo(folder, "--port", port)
+        demo = Demo(folder, "--port", port, "--simulator-port", "0")
         assert demo.ended() == 3
-    assert f"127.0.0.1:{port} cannot be had" in demo.said
-    assert "--port" in demo.said
+        said = demo.said
+        simulated = Demo(folder, "--port", "0", "--simulator-port", port)
+        assert simulated.ended() == 3
+    assert f"127.0.0.1:{port} cannot be had" in said
+    assert "--port" in said
+    assert f"--simulator-port: 127.0.0.1:{port} cannot be used" in simulated.said
+    assert "Traceback" not in simulated.said
     assert not (folder / ".market-data").exists()
+
+
+def test_the_simulator_of_a_demo_is_where_it_was_at_every_start(folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    for _ in range(2):
+        demo = Demo(folder, "--port", "0", "--simulator-port", port, "--json")
+        demo.url()
+        assert f"simulated providers: http://127.0.0.1:{port} " in demo.said
+        assert _get(f"http://127.0.0.1:{port}/sim/state")["now"] > 0
+        assert demo.ended(signal.SIGINT) == 0
 
 
 def test_a_second_service_on_the_same_data_is_refused_and_the_first_goes_on(folder: Path) -> None:

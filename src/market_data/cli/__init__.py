@@ -24,6 +24,9 @@ def main() -> None:
         sys.exit(command(standalone_mode=False))  # what is wrong with the words is raised, not drawn
     except MarketDataError as error:
         fail(error)
+    except OSError as error:  # such as a file that the user named and may not read
+        about = f"{error.filename}: " if error.filename else ""
+        fail(MarketDataError(f"{about}{error.strerror or error}"))
     except typer.Abort:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a bug: its traceback must show no values, and fit the format

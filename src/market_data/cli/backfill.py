@@ -14,14 +14,15 @@ from rich.table import Table
 from market_data.backfill.cover import Run, coverage_of, why_nothing
 from market_data.cli import stores
 from market_data.cli.finder import finder_of
+from market_data.cli.instrument import check_times, instrument_of
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.market.capability import CAPABILITIES
-from market_data.market.instrument import Instrument, Tier, read_symbol
+from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
 from market_data.market.span import Span, moment
 from market_data.serve.window import Window, read_window
-from market_data.store import ledger, universe
+from market_data.store import ledger
 from market_data.store.connect import Database
 from market_data.store.ledger import Backfill, Depth
 
@@ -46,7 +47,7 @@ def add(
     now = time.time()
 
     async def work(database: Database) -> tuple[list[Backfill], str]:
-        instrument = await _found(database, symbol)
+        instrument = await instrument_of(database, symbol)
         finder = await finder_of(database, demo=demo)
         made = await finder.series(instrument, interval, window.span, asked_for=tier, force=force)
         return made, "" if made else await why_nothing(finder, instrument, interval, window.span)
@@ -125,7 +126,8 @@ def coverage(
     window = _window(interval, start, end, now)
 
     async def work(database: Database) -> list[Run]:
-        instrument = await _found(database, symbol)
+        instrument = await instrument_of(database, symbol)
+        await check_times(database, instrument.symbol, interval)
         finder = await finder_of(database, demo=demo)
         return await coverage_of(finder, instrument, interval, _whole(window.span, interval))
 
@@ -155,17 +157,6 @@ def _window(interval: Interval, start: str | None, end: str | None, now: float) 
 
 def _whole(span: Span, interval: Interval) -> Span:
     return Span(interval.floor(span.start), interval.floor(span.end - 1) + interval.seconds)
-
-
-async def _found(database: Database, symbol: str) -> Instrument:
-    try:
-        name = read_symbol(symbol)
-    except ValueError as error:
-        raise BadQuestion(str(error)) from None
-    instrument = await universe.named(database, name)
-    if instrument is None:
-        raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
-    return instrument
 
 
 def _progress(depths: dict[Tier, Depth], done: int, most: int) -> Table:

@@ -13,8 +13,14 @@ from market_data.store import dump
 from market_data.store.connect import migrate, open_database, sql
 
 
-def back_up(file: Path, *, demo: bool, as_json: bool) -> None:
-    """Write the database to a file, which is there once it is whole."""
+def back_up(file: Path, *, force: bool, demo: bool, as_json: bool) -> None:
+    """Write the database to a file, which is there once it is whole.
+
+    BadQuestion where the file is there already, unless `force`; then the old one stays until the new one is
+    whole.
+    """
+    if file.exists() and not force:
+        raise BadQuestion(f"{file} is there already: name another file, or replace it with --force")
     settings = stores.settings_of(demo=demo)
     stores.check_made(settings, demo=demo)
 

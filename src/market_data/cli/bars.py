@@ -13,12 +13,12 @@ from rich.table import Table
 
 from market_data.cli import stores
 from market_data.cli.files import whole
+from market_data.cli.instrument import check_times, instrument_of, symbol_of
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format
 from market_data.market.anchor import Anchor
 from market_data.market.bar import Adjustment, KnownBar
-from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval, Length
 from market_data.market.known import KnownBars
 from market_data.market.session import Hours
@@ -27,7 +27,7 @@ from market_data.serve.asked import Asked, Reading, reading
 from market_data.serve.level import at_one_level
 from market_data.serve.window import LONGEST_WINDOW_BARS, read_datetime, read_length
 from market_data.store import bars as bars_table
-from market_data.store import read, universe
+from market_data.store import read
 from market_data.store.connect import Database
 
 LOOK_BACK_BARS = 10_000
@@ -113,12 +113,14 @@ async def _blocks(database: Database, wanted: Wanted, question: Reading) -> Asyn
 
 async def _question(database: Database, wanted: Wanted) -> Reading:
     """BadQuestion for what cannot be asked, with status 404 for a symbol that was never collected."""
-    length, name = read_length(wanted.interval), _symbol(wanted.symbol)
-    if wanted.start is None and wanted.end is None and wanted.as_of is None:
-        newest = await bars_table.last(database, name, length.stored or Interval.M1, 1)
-        if newest:  # however old
-            wanted = replace(wanted, end=moment(newest[0].ts.timestamp() + 1).isoformat())
+    length, name = read_length(wanted.interval), symbol_of(wanted.symbol)
     end = wanted.end or _end(wanted, length)
+    instrument = await instrument_of(database, name)
+    await check_times(database, instrument.symbol, length.stored or Interval.M1)
+    if end is None:
+        newest = await bars_table.last(database, instrument.symbol, length.stored or Interval.M1, 1)
+        if newest:  # however old
+            end = moment(newest[0].ts.timestamp() + 1).isoformat()
     found = reading(
         Asked(
             wanted.start,
@@ -129,7 +131,7 @@ async def _question(database: Database, wanted: Wanted) -> Reading:
             anchor=wanted.anchor,
             quarantined=wanted.quarantined,
         ),
-        await _instrument(database, name),
+        instrument,
         wanted.interval,
         default_start=lambda until: until - LOOK_BACK_BARS * length.seconds,
         now=time.time(),
@@ -158,20 +160,6 @@ async def _some(database: Database, wanted: Wanted, question: Reading) -> KnownB
         (following,) = found.take(slice(limit, limit + 1)).rows()
         say(f"there are more: --start {following.ts:%Y-%m-%dT%H:%M:%SZ} leads on")
     return found.take(slice(limit))
-
-
-async def _instrument(database: Database, name: str) -> Instrument:
-    found = await universe.named(database, name)
-    if found is None:
-        raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
-    return found
-
-
-def _symbol(text: str) -> str:
-    try:
-        return read_symbol(text)
-    except ValueError as error:
-        raise BadQuestion(str(error)) from None
 
 
 def _number(value: float) -> str:

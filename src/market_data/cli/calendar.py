@@ -10,8 +10,8 @@ from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
 from market_data.events import Event
 from market_data.market.closure import Closure
+from market_data.market.row import LARGEST_ID
 from market_data.market.span import moment
-from market_data.serve.calendar import LARGEST_ID
 from market_data.serve.window import read_datetime
 from market_data.store.connect import Database
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
 
-from market_data.errors import StoreUnavailable
+from market_data.errors import BadConfig, StoreUnavailable
 
 START_SECONDS = 20.0
 """How long the simulator may take to start."""
@@ -24,18 +25,19 @@ class Simulator(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def running_simulator(
-    seed: int, environment: Mapping[str, str] = os.environ
-) -> AsyncIterator[Simulator]:
-    """A simulator on a free port, which logs as `environment` says; it ends with the block, or with us,
-    however we end.
+async def running_simulator(seed: int, port: int, environment: Mapping[str, str]) -> AsyncIterator[Simulator]:
+    """A simulator on this port, or on a free one (0), which logs as `environment` says.
+
+    It ends with the block, or with us, however we end. BadConfig if something else listens there,
+    StoreUnavailable if it does not start.
 
     It runs in a session of its own, so that a Ctrl-C in the terminal reaches only us, and it watches its
     standard input: when we are gone that is closed, and it stops.
     """
+    _check_free(port)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "market_data", "simulate", "--port", "0", "--seed", str(seed)),
+        *("-m", "market_data", "simulate", "--port", str(port), "--seed", str(seed)),
         *("--plan", "unlimited", "--json", "--while-stdin"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -52,6 +54,17 @@ async def running_simulator(
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+
+def _check_free(port: int) -> None:
+    """BadConfig where the port is taken: the simulator would say so too, but not which option to use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            why = f"127.0.0.1:{port} cannot be used ({error.strerror})"
+            raise BadConfig([f"--simulator-port: {why}: choose another port, or 0 for a free one"]) from None
 
 
 async def _announced(process: asyncio.subprocess.Process) -> Simulator:

@@ -19,6 +19,7 @@ from market_data.cli.repair_commands import repair
 from market_data.cli.universe_commands import universe
 from market_data.market.instrument import Tier
 from market_data.market.interval import Interval
+from market_data.market.row import LARGEST_ID
 
 app = typer.Typer(
     name="market-data",
@@ -46,6 +47,8 @@ backfill = typer.Typer(
 )
 app.add_typer(backfill, name="backfill")
 
+SIMULATOR_PORT = 8100
+"""Where the provider simulator listens if nothing else is said."""
 Port = Annotated[
     int | None,
     typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; else PORT, or 8001."),
@@ -71,6 +74,10 @@ def options(
 @app.command()
 def demo(
     port: Port = None,
+    simulator_port: Annotated[
+        int,
+        typer.Option(min=0, max=65_535, help="Port of the provider simulator; 0 takes a free one."),
+    ] = SIMULATOR_PORT,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 7,
     as_json: Announce = False,
 ) -> None:
@@ -82,7 +89,7 @@ def demo(
     """
     from market_data.cli import serve
 
-    serve.run(lambda: serve.simulated(port, seed, as_json=as_json))
+    serve.run(lambda: serve.simulated(port, simulator_port, seed, as_json=as_json))
 
 
 @app.command("serve")
@@ -129,7 +136,7 @@ def simulate(
     *,
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")
-    ] = 8100,
+    ] = SIMULATOR_PORT,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bars for ever.")] = 1,
     recorded: Annotated[
@@ -236,6 +243,8 @@ def bars(
         symbol, interval, start, end, limit, as_of, hours, Anchor(anchor), level, quarantined
     )
     form = format_ or ("csv" if as_csv else None)
+    if output is not None and form is None:
+        raise typer.BadParameter("name the format too, with --format", param_hint="--output")
     if form:
         work.save(wanted, Format(form), output, demo=demo)
     else:
@@ -321,7 +330,9 @@ def backfill_watch(demo: OfDemo = False) -> None:
 
 @backfill.command("requeue")
 def backfill_requeue(
-    number: Annotated[int | None, typer.Argument(help="The id of a dead letter; without it, all.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(min=1, max=LARGEST_ID, help="The id of a dead letter; without it, all.")
+    ] = None,
     *,
     tier: AnyTier = None,
     demo: OfDemo = False,
@@ -334,7 +345,8 @@ def backfill_requeue(
 
 @backfill.command("delete")
 def backfill_delete(
-    number: Annotated[int, typer.Argument(help="The id of a dead letter.")], demo: OfDemo = False
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_ID, help="The id of a dead letter.")],
+    demo: OfDemo = False,
 ) -> None:
     """Delete a dead letter."""
     from market_data.cli import backfill as work

@@ -29,8 +29,8 @@ def export(
 ) -> None:
     """Write bars to Parquet: FOLDER/interval=1m/symbol=AAPL/year=2025/bars.parquet.
 
-    DuckDB, pandas, polars and Spark read the folder as one table. All files hold what was known at one
-    moment. Each is there once it is whole; exported again it is replaced.
+    DuckDB, pandas, polars and Spark read the folder as one table, whatever intervals it holds. All files hold
+    what was known at one moment. Each is there once it is whole; exported again it is replaced.
     """
     from market_data.cli import export as work
     from market_data.market.bar import Adjustment
@@ -52,16 +52,19 @@ def export(
 @copies.command()
 def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to: market-data.dump.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the whole database to a file, as it is at one moment, while the service runs.
 
-    It is a dump of pg_dump's custom format, made with the pg_dump that fits the server.
+    It is a dump of pg_dump's custom format, made with the pg_dump that fits the server. The file appears once
+    it is whole. One that is there already is refused, or with `--force` replaced in one step.
     """
     from market_data.cli import backup as work
 
-    work.back_up(file, demo=demo, as_json=as_json)
+    work.back_up(file, force=force, demo=demo, as_json=as_json)
 
 
 @copies.command()

@@ -3,18 +3,19 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from market_data.calendar import hours_of
+from market_data.calendar import check_row
 from market_data.cli.output import data, print_json, say
 from market_data.errors import (
     BadConfig,
     Malformed,
+    NoCalendar,
     ProviderFault,
     Refused,
     StoreUnavailable,
@@ -24,28 +25,24 @@ from market_data.errors import (
 from market_data.hosting import database_url
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
-from market_data.market.instrument import AssetType, Instrument, Tier
+from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
-from market_data.market.span import Span
-from market_data.provider import Account, Facts, Page, Provider, Query, Reach, served_at
+from market_data.provider import Account, Facts, Page, Provider, served_at
 from market_data.providers import discover
 from market_data.redact import redact
 from market_data.route.account import accounts
+from market_data.route.probe import probe
 from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
-from market_data.store import quarantine, universe
-from market_data.store.connect import describe, open_database, standing
+from market_data.store import bars, quarantine, universe
+from market_data.store.connect import Database, describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
 from market_data.store.schema import Standing
 from market_data.transport import Transport
 from market_data.universe import doubles
 
-PROBES: Mapping[AssetType, str] = {AssetType.EQUITY: "AAPL", AssetType.CRYPTO: "BTC-USD"}
-"""What a provider is asked for, by the first kind of these that it has."""
 PAUSE_SECONDS = 1.1
 """Between two questions to one provider."""
-PROBE_BARS = 30
-"""How many bars are asked for."""
 LONGEST_DETAIL = 120
 """Characters of a fault that are shown."""
 
@@ -112,6 +109,7 @@ async def _database(settings: Settings) -> list[Finding]:
             problem = found.problem()
             members = await universe.load(database) if not problem else []
             doubted = await quarantine.counts(database) if not problem else {}
+            wrong = await _wrong_rows(database, members)
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
@@ -124,7 +122,30 @@ async def _database(settings: Settings) -> list[Finding]:
     )
     if problem and found.made:
         return [store, _unread()]
-    return [store, _held(Counter(member.tier for member in members)), *_doubles(members), _doubted(doubted)]
+    return [
+        store,
+        _held(Counter(member.tier for member in members)),
+        *_doubles(members),
+        *wrong,
+        _doubted(doubted),
+    ]
+
+
+async def _wrong_rows(database: Database, members: Sequence[Instrument]) -> list[Finding]:
+    """Rows that only SQL by hand can have written: they are left out of everything, and nobody sees why."""
+    found = []
+    for one in members:
+        try:
+            check_row(one)
+        except NoCalendar as error:
+            wrong, _, mend = error.detail.rpartition("; ")
+            found.append(Finding(area="universe", name=one.symbol, ok=False, found=wrong, mend=mend))
+    symbols = [one.symbol for one in members]
+    for interval in (Interval.M1, Interval.D1):
+        for line in await bars.beyond_time(database, symbols, interval):
+            wrong, _, mend = line.rpartition(": ")
+            found.append(Finding(area="bars", name=str(interval), ok=False, found=wrong, mend=mend))
+    return found
 
 
 def _tables(found: Standing) -> str:
@@ -179,7 +200,10 @@ def _doubles(members: Iterable[Instrument]) -> list[Finding]:
 async def _redis(settings: Settings) -> Finding:
     if settings.rlc_redis_url is None:
         return _embedded("redis", "embedded Valkey, starts with the service")
-    client = open_redis(settings.rlc_redis_url.get_secret_value())
+    try:
+        client = open_redis(settings.rlc_redis_url.get_secret_value())
+    except BadConfig as error:
+        return Finding(area="store", name="redis", ok=False, found=str(error), mend="set RLC_REDIS_URL")
     try:
         with reachable(client):
             version = (await client.info("server")).get("redis_version", "?")
@@ -247,7 +271,7 @@ async def _asked(
     vendor_time: VendorTime,
 ) -> Finding:
     facts, name = provider.facts, f"{provider.facts.name} {capability}"
-    query = _probe(capability, facts.reach[capability], vendor_time.now())
+    query = probe(capability, facts.reach[capability], vendor_time.now())
     started, sent = time.perf_counter(), vendor_time.steady()
     try:
         request = provider.request(query, account)
@@ -259,8 +283,8 @@ async def _asked(
         mend = _mend(fault, facts)
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
-    bars = answer.bars if isinstance(answer, Page) else answer
-    told = f"{bars.price}" if isinstance(bars, Quote) else f"{len(bars)} bars"
+    came = answer.bars if isinstance(answer, Page) else answer
+    told = f"{came.price}" if isinstance(came, Quote) else f"{len(came)} bars"
     return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
 
 
@@ -282,15 +306,6 @@ def _mend(fault: ProviderFault, facts: Facts) -> str:
         case _:
             mend = "nothing: others are asked"
     return mend
-
-
-def _probe(capability: Capability, reach: Reach, now: float) -> Query:
-    """A small question about a symbol that everybody has, for the newest bars that must exist."""
-    kind = next((kind for kind in PROBES if kind in reach.asset_types), AssetType.EQUITY)
-    settled = now - reach.delay
-    labels = hours_of("US", kind).regular.last_labels(settled, capability.interval or Interval.M1, PROBE_BARS)
-    query = Query(capability, PROBES[kind], kind, Span(int(labels[0]), int(labels[-1]) + 1), now)
-    return query.of(reach.told(query) or query.span)
 
 
 def _show(report: Report) -> None:

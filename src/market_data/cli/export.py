@@ -1,4 +1,8 @@
-"""The work of market-data export: bars as partitions of Parquet, all as they were known at one moment."""
+"""The work of market-data export: bars as partitions of Parquet, all as they were known at one moment.
+
+Every file lies equally deep, FOLDER/interval=/symbol=/year=/: readers of Hive partitions refuse a folder in
+which some lie less deep, such as one of minutes and of days.
+"""
 
 import time
 from collections.abc import Sequence
@@ -8,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from market_data.calendar import hours_of
+from market_data.calendar import check_row, hours_of
 from market_data.cli import stores
-from market_data.cli.files import whole
+from market_data.cli.files import made, whole
+from market_data.cli.instrument import check_times, symbol_of, with_calendar
 from market_data.cli.output import print_json, say, tracked
 from market_data.errors import BadQuestion
 from market_data.formats import WRITERS, Format, Heading
 from market_data.market.bar import Adjustment
-from market_data.market.instrument import Instrument, read_symbol
+from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval, Length
 from market_data.market.session import Hours
 from market_data.market.span import Span, moment
@@ -56,16 +61,17 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
     """Write the partitions and say how many."""
     length = read_length(which.interval)
     check_session(length, which.hours)
-    if length.stored is Interval.D1 and (which.from_year or which.to_year):
-        raise BadQuestion("--from-year: the days of a symbol are one file: leave the years out")
+    if which.from_year and which.to_year and which.from_year > which.to_year:
+        raise BadQuestion(f"--from-year: {which.from_year} is after --to-year {which.to_year}")
+    made(folder)
     as_of = read_datetime("as-of", which.as_of) if which.as_of else moment(time.time())
 
     async def work(database: Database) -> tuple[int, int]:
         files = bars = 0
         instruments = await _instruments(database, which.symbols)
         for instrument in tracked(instruments, "exporting", len(instruments)):
+            (folder / _place(length, instrument) / NAME).unlink(missing_ok=True)  # all days, by 0.1.0
             for one in await _partitions(database, instrument, length, which, as_of):
-                one = replace(one, question=await level_of(database, one.question, which.adjustment))  # noqa: PLW2901
                 found = await _write(database, folder / one.place, one.question)
                 files, bars = files + (found > 0), bars + found
         return files, bars
@@ -78,22 +84,25 @@ def run(folder: Path, which: Which, *, demo: bool, as_json: bool) -> None:
 
 
 async def _instruments(database: Database, symbols: Sequence[str]) -> list[Instrument]:
-    """Those named, or all; BadQuestion names those that were never collected."""
+    """Those named, or all whose exchange is known; BadQuestion names those that were never collected."""
     known = {one.symbol: one for one in await universe.load(database, only_active=False)}
     held = held_as(known)
-    try:
-        names = [read_symbol(one) for one in symbols]
-    except ValueError as error:
-        raise BadQuestion(str(error)) from None
+    names = [symbol_of(one) for one in symbols]
     if missing := [name for name in names if name not in held]:
         raise BadQuestion(f"{', '.join(missing)}: not in the universe", status=404)
-    return [known[held[name]] for name in dict.fromkeys(names)] if names else list(known.values())
+    if not names:
+        return with_calendar(known.values())
+    found = [known[held[name]] for name in dict.fromkeys(names)]
+    for one in found:
+        check_row(one)
+    return found
 
 
 async def _partitions(
     database: Database, instrument: Instrument, length: Length, which: Which, as_of: datetime
 ) -> list[Partition]:
     stored = Interval.D1 if length.stored is Interval.D1 and which.hours is None else Interval.M1
+    await check_times(database, instrument.symbol, stored)
     row = await database.fetch_one(Table.of(stored).sql("bars_years"), instrument.symbol, stored.value)
     if row is None or row["first"] is None:
         return []
@@ -108,12 +117,16 @@ async def _partitions(
         quarantined=which.quarantined,
     )
     check_quarantined(question)
-    place = Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
-    if length.stored is Interval.D1:
-        return [Partition(place / NAME, question)]
-    first = row["first"] - question.built  # a bar is of the year in which it opens, before its first minute
-    years = range(max(first, which.from_year or first), min(row["last"], which.to_year or row["last"]) + 1)
+    question = await level_of(database, question, which.adjustment)  # one level for all years
+    place = _place(length, instrument)
+    # a built bar is of the year of its label, which may lie before its first minute, or after its last
+    first, last = row["first"] - question.built, row["last"] + question.built
+    years = range(max(first, which.from_year or first), min(last, which.to_year or last) + 1)
     return [Partition(place / f"year={one}" / NAME, replace(question, span=_year(one))) for one in years]
+
+
+def _place(length: Length, instrument: Instrument) -> Path:
+    return Path(f"interval={length}", f"symbol={quote(instrument.symbol, safe='')}")
 
 
 def _year(year: int) -> Span:
@@ -135,7 +148,7 @@ async def _write(database: Database, file: Path, question: read.Question) -> int
         if first is None:
             file.unlink(missing_ok=True)  # noqa: ASYNC240 - a command does nothing else meanwhile
             return 0
-        file.parent.mkdir(parents=True, exist_ok=True)
+        made(file.parent)
         with whole(file) as part, part.open("wb") as sink:
             sink.write(writer.begin() + writer.bars(first))
             count += len(first)

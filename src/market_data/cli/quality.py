@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from market_data.cli import stores
+from market_data.cli.instrument import symbol_of
 from market_data.cli.output import data, print_json, say
 from market_data.errors import BadQuestion
-from market_data.market.instrument import read_symbol
+from market_data.market.capability import CAPABILITIES
 from market_data.market.interval import Interval
 from market_data.store import decisions, quarantine
 from market_data.store.decisions import Decision
@@ -20,10 +21,9 @@ def show(
     symbol: str | None, interval: Interval | None, *, decided: bool, limit: int, demo: bool, as_json: bool
 ) -> None:
     """Print quarantined bars, newest first."""
-    try:
-        name = None if symbol is None else read_symbol(symbol)
-    except ValueError as error:
-        raise BadQuestion(str(error)) from None
+    if interval is not None and interval not in CAPABILITIES:
+        raise BadQuestion(f"--interval: {interval} bars are built from 1m bars: use 1m or 1d")
+    name = None if symbol is None else symbol_of(symbol)
     found = stores.run(
         lambda database: quarantine.listed(
             database, symbol=name, interval=interval, limit=limit, decided=decided

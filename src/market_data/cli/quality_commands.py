@@ -6,13 +6,17 @@ import typer
 
 from market_data.cli.options import AsJson, OfDemo
 from market_data.market.interval import Interval
+from market_data.market.row import LARGEST_ID
 
 quality = typer.Typer(
     no_args_is_help=True,
     help="Show quarantined bars, doubted but possible, and decide about them.",
 )
 
-Number = Annotated[int, typer.Argument(help="The id of a quarantined bar, as `quality list` shows it.")]
+Number = Annotated[
+    int,
+    typer.Argument(min=1, max=LARGEST_ID, help="The id of a quarantined bar, as `quality list` shows it."),
+]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
 By = Annotated[str | None, typer.Option(help="Who decides; else the user who runs the command.")]
 
@@ -21,7 +25,7 @@ By = Annotated[str | None, typer.Option(help="Who decides; else the user who run
 def list_(
     symbol: Annotated[str | None, typer.Argument(help="Only of this symbol.")] = None,
     *,
-    interval: Annotated[Interval | None, typer.Option(help="Only 1m or 1d.")] = None,
+    interval: Annotated[Interval | None, typer.Option(help="Only 1m, or only 1d.")] = None,
     decided: Annotated[bool, typer.Option("--decided", help="With those already decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of bars.")] = 50,
     demo: OfDemo = False,

@@ -7,9 +7,9 @@ from rich.table import Table
 from market_data.backfill.plan import longest_chunk
 from market_data.calendar import hours_of
 from market_data.cli import stores
+from market_data.cli.instrument import instrument_of, with_calendar
 from market_data.cli.output import data, print_json, say, tracked
-from market_data.errors import BadQuestion
-from market_data.market.instrument import Instrument, read_symbol
+from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.span import Span
 from market_data.store import ledger, levels, splits, universe
@@ -46,17 +46,9 @@ def run(*, symbol: str | None, dry_run: bool, demo: bool, as_json: bool) -> None
 
 
 async def _members(database: Database, symbol: str | None) -> list[Instrument]:
-    known = await universe.load(database, only_active=False)
-    if symbol is None:
-        return known
-    try:
-        name = read_symbol(symbol)
-    except ValueError as error:
-        raise BadQuestion(str(error)) from None
-    found = [one for one in known if one.symbol == name]
-    if not found:
-        raise BadQuestion(f"{name} is not in the universe: `market-data universe list` shows it", status=404)
-    return found
+    if symbol is not None:
+        return [await instrument_of(database, symbol)]
+    return with_calendar(await universe.load(database, only_active=False))
 
 
 async def _repaired(database: Database, one: Instrument, *, dry_run: bool) -> list[dict[str, object]]:

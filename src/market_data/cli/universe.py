@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from market_data.cli import stores
+from market_data.cli.files import whole
 from market_data.cli.output import data, print_json, say, step
 from market_data.errors import BadQuestion
 from market_data.market.instrument import AssetType, Tier
@@ -115,7 +116,8 @@ def save(
     if file is None:
         sys.stdout.buffer.write(content)
         return
-    file.write_bytes(content)
+    with whole(file) as part:
+        part.write_bytes(content)
     say(f"{len(found)} written to {file}")
 
 

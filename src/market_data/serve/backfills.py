@@ -10,6 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from market_data.backfill.cover import why_nothing
 from market_data.errors import BadQuestion
 from market_data.market.instrument import Tier
+from market_data.market.row import LARGEST_ID
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 from market_data.serve.question import Symbol
@@ -20,7 +21,6 @@ from market_data.store.ledger import Backfill
 
 MOST_LISTED = 500
 """Backfills in one answer."""
-LARGEST_ID = 2**63 - 1
 
 Number = Annotated[int, PathParameter(description="The id of a backfill.", examples=[Example(value=12345)])]
 AnyTier = Annotated[str | None, QueryParameter(description="T0, T1 or T2; without it, all.")]

@@ -9,12 +9,11 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from market_data import closures
 from market_data.market.closure import Closure
+from market_data.market.row import LARGEST_ID
 from market_data.market.span import moment
 from market_data.serve.parts import Given
 from market_data.serve.problem import can_fail
 from market_data.serve.window import read_datetime
-
-LARGEST_ID = 2**63 - 1
 
 Exchange = Annotated[
     str | None, QueryParameter(description="Only this exchange: NASDAQ, XNYS, XLON. Without it, all.")

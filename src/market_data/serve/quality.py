@@ -10,6 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from market_data.errors import BadQuestion
 from market_data.market.instrument import read_symbol
 from market_data.market.interval import Interval
+from market_data.market.row import LARGEST_ID
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 from market_data.store import decisions, quarantine
@@ -18,7 +19,6 @@ from market_data.store.quarantine import Listed
 
 MOST_LISTED = 500
 """Quarantined bars in one answer."""
-LARGEST_ID = 2**63 - 1
 
 Number = Annotated[
     int, PathParameter(description="The id of a quarantined bar.", examples=[Example(value=12345)])

@@ -26,7 +26,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from market_data.errors import StoreUnavailable
+from market_data.errors import BadConfig, StoreUnavailable
 
 CONNECT_SECONDS = 2.0
 """How long opening a connection may take."""
@@ -61,10 +61,18 @@ Entry = tuple[str, str, Mapping[bytes, bytes]]
 
 
 def open_redis(url: str) -> Redis:
-    """A client of `url`; connects when it is first used."""
-    return Redis.from_url(
-        url, protocol=2, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
-    )
+    """A client of `url`; connects when it is first used. BadConfig for a URL that cannot be read.
+
+    The error never carries the URL, nor the reader's complaint, which may repeat a part of it.
+    """
+    try:
+        return Redis.from_url(
+            url, protocol=2, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+        )
+    except ValueError:
+        raise BadConfig(
+            ["RLC_REDIS_URL: it cannot be read: write it as redis://:password@host:6379/0"]
+        ) from None
 
 
 async def open_any(url: str) -> Redis:
