@@ -102,6 +102,13 @@ class RedisOut:
 
 
 @dataclass(frozen=True, slots=True)
+class UniverseEmpty:
+    """Nothing is collected, for the universe is empty; `remedy` says how to fill it."""
+
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """An instrument of the universe cannot be collected, and why."""
 
@@ -225,6 +232,7 @@ Event = (
     | JobFinished
     | JobDropped
     | Swept
+    | UniverseEmpty
     | Skipped
     | Coordinated
     | Unpublished

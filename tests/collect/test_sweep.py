@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from market_data.collect.sweep import Sweeper
-from market_data.events import Event, Skipped, Swept
+from market_data.events import Event, Skipped, Swept, UniverseEmpty
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.providers import discover
 from market_data.queue import Job, Queue
@@ -130,3 +130,19 @@ async def test_a_row_inserted_as_the_guide_does_is_collected(
     )
     await sweeper(database, queues[0]).sweep(NOW)
     assert {one.symbol for one in await claimed(queues[0])} == {"MSFT"}
+
+
+async def test_an_empty_universe_is_said_now_and_then_until_it_is_filled(
+    database: Database, queues: tuple[Queue, Queue]
+) -> None:
+    events: list[Event] = []
+    one = sweeper(database, queues[0], events)
+    for seconds in (0, 5, 300, 601):
+        assert await one.sweep(NOW + seconds) == 0
+    said = [event for event in events if isinstance(event, UniverseEmpty)]
+    assert len(said) == 2, "each ten minutes"
+    assert "`market-data universe import FILE`" in said[0].remedy
+
+    await universe.put(database, [AAPL])
+    await one.sweep(NOW + 1300)
+    assert len([event for event in events if isinstance(event, UniverseEmpty)]) == 2

@@ -11,9 +11,10 @@ import pytest
 
 from market_data.hosting import Stores
 from market_data.providers import discover
+from market_data.store import universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 
-from .conftest import PATIENCE_SECONDS, Got, Served, Serving, pauses
+from .conftest import AAPL, PATIENCE_SECONDS, Got, Served, Serving, pauses
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +38,17 @@ async def test_health_tells_a_collector_that_sweeps(serving: Serving) -> None:
     served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="1")
     got = await _when(served, lambda got: "seconds_since_sweep" in got.json["collector"]["detail"])
     assert got.status == 200
+
+
+async def test_an_empty_universe_is_said_with_what_fills_it(serving: Serving) -> None:
+    served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="0.2")
+    got = await _when(served, lambda got: "seconds_since_sweep" in got.json["collector"]["detail"])
+    assert (got.status, got.json["collector"]["ok"]) == (200, True), "it can be filled while it runs"
+    said = got.json["collector"]["detail"]["universe"]
+    assert "the universe is empty: `market-data universe add AAPL --tier T0`" in said
+
+    await universe.put(served.parts.database, [AAPL])
+    assert "universe" not in (await served.get("/health")).json["collector"]["detail"]
 
 
 async def test_a_collector_that_has_not_swept_for_three_ticks_is_down(serving: Serving) -> None:

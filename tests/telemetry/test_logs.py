@@ -34,6 +34,7 @@ from market_data.events import (
     SchemaNoticed,
     Skipped,
     Swept,
+    UniverseEmpty,
     Unpublished,
 )
 from market_data.telemetry import lines, logs
@@ -73,6 +74,7 @@ LINES: list[tuple[Event, str, str]] = [
         "Bars were written that could not be published yet",
     ),
     (RedisOut(True, 3), "warning", "Redis went out, or came back"),
+    (UniverseEmpty("add AAPL"), "warning", "Data collector has nothing to collect"),
     (Skipped("ODD", "no calendar"), "warning", "Data collector skipped an instrument"),
     (Published(2, (0.5, 1.5)), "debug", "Bars published"),
     (GapsFound("1m", 3), "debug", "Gaps found"),

@@ -22,6 +22,7 @@ from market_data.events import (
     Published,
     Skipped,
     Swept,
+    UniverseEmpty,
 )
 from market_data.telemetry.metrics import METRICS, Metrics
 
@@ -147,6 +148,7 @@ ASKED: dict[Sample, float] = {
         (MessagesDropped(7), {("ws_dropped_messages_total",): 7}),
         (JobDropped("market:fetch:{T0} 1-0", "truncated"), {}),
         (Swept(10, 5, 3.0), {}),
+        (UniverseEmpty("add AAPL"), {}),
         (Skipped("ODD", "no calendar"), {}),
         (LoopFailed("push", "Redis cannot be reached"), {}),
     ],

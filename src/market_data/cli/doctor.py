@@ -184,7 +184,7 @@ def _held(tiers: Mapping[Tier, int]) -> Finding:
         name="symbols",
         ok=bool(tiers),
         found=", ".join(f"{tier} {count}" for tier, count in sorted(tiers.items())) or "empty",
-        mend="" if tiers else "`market-data universe add AAPL --tier T0`",
+        mend="" if tiers else universe.ADD_A_SYMBOL,
     )
 
 

@@ -122,9 +122,7 @@ async def _prepared(url: str, prepare: Prepare | None) -> list[str]:
 
 def _welcome(url: str, settings: Settings, symbols: list[str]) -> str:
     kept = "the database of DATABASE_URL" if settings.database_url else str(settings.data_dir.resolve())
-    advice = (
-        "" if symbols else "\nthe universe is empty: `market-data universe add AAPL --tier T0` adds a symbol"
-    )
+    advice = "" if symbols else f"\n{universe.EMPTY}"
     example = "BTC-USD" if "BTC-USD" in symbols else next(iter(symbols), "AAPL")
     return f"""ready: {url}
   {url}/health            state of the service

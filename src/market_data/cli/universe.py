@@ -55,7 +55,7 @@ def show(
         print_json(found)
         return
     if not found:
-        say("The universe is empty: `market-data universe add AAPL --tier T0` adds a symbol.")
+        say(store.EMPTY)
         return
     table = Table("symbol", "tier", "kind", "exchange", "volume a day", "market cap", "collected")
     for one in found:

@@ -1,18 +1,20 @@
 """The sweeper: looks through the universe at every tick and queues a job for the bars that are due."""
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.collect.plan import Planned, plan
 from market_data.errors import NoCalendar
-from market_data.events import Skipped, Swept, Tell
+from market_data.events import Skipped, Swept, Tell, UniverseEmpty
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
+from market_data.market.noted import holds
 from market_data.market.span import Span
 from market_data.queue import Job, Queue
 from market_data.route.roster import Roster
@@ -28,6 +30,8 @@ SLOT_SECONDS = 120.0
 """For how long it is remembered that a slot was swept, at least: clocks of replicas differ."""
 AGAIN_SECONDS = 2.0
 """How soon it is looked again whether the sweep of another replica is over."""
+EMPTY_SECONDS = 600.0
+"""How often it is said, while the universe is empty, that nothing is collected."""
 SLACK = 0.5
 """Share of a tick by which a series may be asked early, so that a cadence of n ticks is not kept at n + 1."""
 
@@ -55,6 +59,7 @@ class Sweeper:
         self._queue = queue
         self._roster = roster
         self._tell = tell
+        self._said_at = -math.inf
 
     async def sweep(self, now: float) -> int | None:
         """Queue what is due at `now`; how many jobs that made: 0 if it was swept, None if another is at it.
@@ -71,8 +76,14 @@ class Sweeper:
         instruments, jobs = await self.due(now)
         made = await self._queue.emit(jobs, read_at)
         await self._queue.swept(slot, max(tick, SLOT_SECONDS))
+        self._say_if_empty(instruments, now)
         self._tell(Swept(len(instruments), made, (perf_counter() - started) * 1000))
         return made
+
+    def _say_if_empty(self, instruments: Sequence[Instrument], now: float) -> None:
+        if not instruments and not holds(self._said_at, self._said_at + EMPTY_SECONDS, now):
+            self._said_at = now
+            self._tell(UniverseEmpty(universe.EMPTY))
 
     async def due(self, now: float) -> tuple[list[Instrument], list[Job]]:
         """The universe, and a job for each of its series that is due at `now`; StoreUnavailable."""

@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from market_data.errors import StoreUnavailable
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
+from market_data.store import universe
 from market_data.store.connect import describe
 from market_data.store.redis import reachable
 
@@ -59,7 +60,7 @@ async def health(parts: Given) -> Response[HealthAnswer]:
     while the machine's clock is wrong by those of the providers.
     """
     database, redis = await asyncio.gather(_database(parts), _redis(parts))
-    collector, providers, clock = _collector(parts), _providers(parts), _clock(parts)
+    collector, providers, clock = await _collector(parts, database), _providers(parts), _clock(parts)
     works = database.ok and collector.ok
     answer = HealthAnswer(
         status="down" if not works else "ok" if providers.ok and redis.ok and clock.ok else "degraded",
@@ -134,7 +135,20 @@ async def _looked_at(look: Callable[[], Awaitable[Part]]) -> Part:
         return Part(ok=False, detail={"error": f"no answer within {ANSWER_SECONDS:g} s"})
 
 
-def _collector(parts: Parts) -> Part:
+async def _collector(parts: Parts, database: Part) -> Part:
+    """Whether it sweeps in time; and that nothing is collected, where that is so."""
+    sweeps = _sweeps(parts)
+    if not database.ok:
+        return sweeps
+
+    async def look() -> Part:
+        return Part(ok=await universe.is_empty(parts.database), detail={"universe": universe.EMPTY})
+
+    empty = await _looked_at(look)
+    return Part(ok=sweeps.ok, detail={**sweeps.detail, **empty.detail}) if empty.ok else sweeps
+
+
+def _sweeps(parts: Parts) -> Part:
     if not parts.settings.sweeps or parts.replicas.out:  # there are no sweeps then
         return Part(ok=True, detail={"sweeping": False})
     swept_at, now = parts.swept_at(), parts.clock()

@@ -10,6 +10,17 @@ from market_data.market.member import Member
 from market_data.market.spelling import spellings
 from market_data.store.connect import Connection, Database, sql
 
+ADD_A_SYMBOL = "`market-data universe add AAPL --tier T0`"
+"""The command that puts a first symbol into an empty universe."""
+EMPTY = f"the universe is empty: {ADD_A_SYMBOL} adds a symbol, `market-data universe import FILE` many"
+"""What is said while nothing is collected, and how to change that."""
+
+
+async def is_empty(database: Database) -> bool:
+    """Whether nothing is collected."""
+    row = await database.fetch_one(sql("universe_empty"))
+    return row is not None and bool(row["empty"])
+
 
 async def load(database: Database, *, only_active: bool = True) -> list[Instrument]:
     """The instruments in the order of tier and symbol."""

@@ -28,6 +28,7 @@ from market_data.events import (
     SchemaNoticed,
     Skipped,
     Swept,
+    UniverseEmpty,
     Unpublished,
 )
 from market_data.redact import of_url
@@ -44,6 +45,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     Coordinated: (logging.INFO, "Coordinator sent jobs"),
     Unpublished: (logging.WARNING, "Bars were written that could not be published yet"),
     RedisOut: (logging.WARNING, "Redis went out, or came back"),
+    UniverseEmpty: (logging.WARNING, "Data collector has nothing to collect"),
     Skipped: (logging.WARNING, "Data collector skipped an instrument"),
     Published: (logging.DEBUG, "Bars published"),
     MessagesDropped: (logging.WARNING, "A slow client lost messages"),

@@ -1,0 +1,2 @@
+-- Whether nothing is collected.
+SELECT NOT EXISTS (SELECT FROM symbol_universe WHERE active) AS empty
