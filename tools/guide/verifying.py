@@ -24,9 +24,13 @@ def _scores(found: list[Any], _: Target) -> str:
     scores = {one["provider"]: one["health"] for one in found}
     if missing := [one for one in KEYED if one not in scores]:
         raise Broken(f"no {', '.join(missing)} among {', '.join(scores)}")
-    if wrong := [one for one, health in scores.items() if not 0 <= health <= 1]:
+    known = {name: health for name, health in scores.items() if health is not None}
+    if wrong := [one for one, health in known.items() if not 0 <= health <= 1]:
         raise Broken(f"no score from 0 to 1: {', '.join(wrong)}")
-    return ", ".join(f"{name} {health:.2f}" for name, health in scores.items())
+    if disabled := [one for one in KEYED if one not in known]:
+        raise Broken(f"DISABLED: {', '.join(disabled)}")
+    told = [f"{name} {health:.2f}" for name, health in known.items()]
+    return ", ".join([*told, f"null for {len(scores) - len(known)} that are DISABLED"])
 
 
 def _cadences(body: Any, _: Target) -> str:
