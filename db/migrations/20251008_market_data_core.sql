@@ -597,4 +597,32 @@ INSERT INTO schema_version (part, version) VALUES ('core', '0.2.0');
 END
 $step$;
 
+-- 0.3.0: nothing grows without end, and a backfill is claimed from the front of an index.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.3.0')) THEN
+    RETURN;
+END IF;
+PERFORM schema_lock('backfill_jobs', 'cursor_history', 'rejected_bars', 'vacancies', 'universe_history');
+
+-- A queued backfill is ready once its time has come: the next claim marks it. So those that wait are not in the index
+-- that claims read, in whose order they are claimed.
+ALTER TABLE backfill_jobs ADD COLUMN ready boolean NOT NULL DEFAULT true;
+UPDATE backfill_jobs SET ready = false WHERE status = 'queued' AND next_attempt_at > now();
+DROP INDEX backfill_jobs_claim;
+CREATE INDEX backfill_jobs_ready ON backfill_jobs (tier, (reason = 'recheck'), end_ts DESC)
+    WHERE status = 'queued' AND ready;
+CREATE INDEX backfill_jobs_waiting ON backfill_jobs (next_attempt_at) WHERE status = 'queued' AND NOT ready;
+
+-- What is deleted because of its age is found by these.
+CREATE INDEX backfill_jobs_settled ON backfill_jobs (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX cursor_history_age ON cursor_history USING brin (known_at) WITH (pages_per_range = 32);
+CREATE INDEX rejected_bars_age ON rejected_bars (last_told);
+CREATE INDEX vacancies_age ON vacancies (end_ts);
+CREATE INDEX universe_history_age ON universe_history (valid_to) WHERE valid_to < 'infinity';
+
+INSERT INTO schema_version (part, version) VALUES ('core', '0.3.0');
+END
+$step$;
+
 COMMIT;

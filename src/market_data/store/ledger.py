@@ -19,6 +19,10 @@ Why = Literal["gap", "look", "recheck", "operator"]
 """Why a backfill was made: a gap, a vacancy that is looked at again, a routine recheck, an operator."""
 MOST_ANSWERS = 50
 """Answers of providers that the record of one backfill keeps, newest last."""
+LONGEST_DETAIL = 500
+"""Characters that are kept of one answer, and of the last error."""
+RIPE_AT_ONCE = 500
+"""Waiting backfills, of any tier, that one claim marks as ready at most."""
 
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +151,11 @@ async def widen(connection: Connection, wider: Sequence[tuple[int, Span]]) -> No
 
 
 async def claim(database: Database, owner: str, tier: Tier, count: int, lease: float) -> list[Claimed]:
-    """Claim up to `count` backfills of a tier for `owner`, newest first, for `lease` seconds."""
+    """Claim up to `count` backfills of a tier for `owner`, newest first, for `lease` seconds.
+
+    Those whose wait is over are marked as ready first. Raises StoreUnavailable.
+    """
+    await database.run(sql("ledger_ripen"), RIPE_AT_ONCE)
     rows = await database.fetch(sql("ledger_claim"), owner, tier.value, count, timedelta(seconds=lease))
     return [
         Claimed(
@@ -194,7 +202,7 @@ async def settle(
         claimed.id,
         owner,
         status,
-        error or None,
+        error[:LONGEST_DETAIL] or None,
         record,
         free,
         timedelta(seconds=wait),
@@ -212,7 +220,7 @@ async def bury(connection: Connection, claimed: Claimed, span: Span, why: str) -
     """Add a dead letter for a part of a backfill that cannot be filled, within the caller's transaction."""
     ends = moment(span.start), moment(span.end)
     of = claimed.symbol, claimed.interval.value
-    await connection.execute(sql("ledger_bury"), *of, *ends, claimed.tier.value, why)
+    await connection.execute(sql("ledger_bury"), *of, *ends, claimed.tier.value, why[:LONGEST_DETAIL])
 
 
 async def dead(database: Database, before: int, count: int) -> list[tuple[int, str, Interval, Span, str]]:
@@ -276,4 +284,4 @@ def _backfill(row: asyncpg.Record) -> Backfill:
 
 
 def _said(answer: ProviderAnswer) -> dict[str, str]:
-    return {"provider": answer.provider, "code": answer.code, "detail": answer.detail}
+    return {"provider": answer.provider, "code": answer.code, "detail": answer.detail[:LONGEST_DETAIL]}

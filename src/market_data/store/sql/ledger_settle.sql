@@ -1,7 +1,7 @@
 -- Ends an attempt of the owner $2; nothing where the lease has gone to another. $6: it was put off, which is no attempt.
 -- Of all that providers answered the newest $8 are kept.
 UPDATE backfill_jobs
-SET status = $3, last_error = $4, next_attempt_at = now() + $7::interval,
+SET status = $3, last_error = $4, next_attempt_at = now() + $7::interval, ready = $7::interval <= interval '0',
     answers = (SELECT coalesce(jsonb_agg(answer ORDER BY place), '[]')
                FROM (SELECT answer, place
                      FROM jsonb_array_elements(answers || $5::jsonb) WITH ORDINALITY AS each (answer, place)
