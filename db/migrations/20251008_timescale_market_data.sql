@@ -22,6 +22,20 @@ EXCEPTION WHEN insufficient_privilege OR undefined_file OR feature_not_supported
 END
 $$;
 
+-- Debian's package, for one, is built without the features that this file needs; a server can also be set to do without.
+DO $$
+BEGIN
+    IF current_setting('timescaledb.license', true) = 'apache' THEN
+        RAISE EXCEPTION 'this TimescaleDB has only the features under the Apache licence (timescaledb.license = apache): it has '
+                        'no compression, no continuous aggregates and no policies'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Install the community build (package timescaledb-2-postgresql-N of Timescale), set '
+                         'timescaledb.license = ''timescale'' in postgresql.conf and start PostgreSQL again; or apply '
+                         '20251008_market_data_core.sql instead: the tables are then those of plain PostgreSQL.';
+    END IF;
+END
+$$;
+
 -- 0.1.0: the first version, also applied to databases that are older than `schema_version`.
 DO $step$
 BEGIN
@@ -417,10 +431,186 @@ INSERT INTO schema_version (part, version) VALUES ('timescaledb', '0.2.0');
 END
 $step$;
 
+-- 0.3.0: bars are built only of minutes that are all there, and what bars were before is compressed and dropped.
+DO $step$
+BEGIN
+IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('timescaledb', '0.3.0')) THEN
+    RETURN;
+END IF;
+PERFORM schema_lock('candle_revisions');
+
+-- The chunks of minutes that candles_refresh has seen. Where one of them is gone, whoever dropped it, what was built of its
+-- minutes stays as it is, also when a late bar makes another chunk there.
+CREATE TABLE candles_chunks (
+    chunk    text PRIMARY KEY,
+    start_ts timestamptz NOT NULL,
+    end_ts   timestamptz NOT NULL,             -- exclusive
+    dropped  boolean NOT NULL DEFAULT false
+);
+
+-- Notes the chunks that are new, and those that are gone: not where it was merged into another one that was known.
+CREATE FUNCTION candles_note_chunks() RETURNS void LANGUAGE sql AS $function$
+    WITH present AS MATERIALIZED (
+        SELECT chunk_name::text AS chunk, range_start AS start_ts, range_end AS end_ts
+        FROM timescaledb_information.chunks
+        WHERE hypertable_name = 'candles_intraday'
+    ), gone AS (
+        UPDATE candles_chunks AS known
+        SET dropped = true
+        WHERE NOT dropped AND NOT EXISTS (
+            SELECT FROM present JOIN candles_chunks AS before USING (chunk)
+            WHERE present.start_ts <= known.start_ts AND present.end_ts >= known.end_ts)
+    )
+    INSERT INTO candles_chunks (chunk, start_ts, end_ts)
+    SELECT chunk, start_ts, end_ts FROM present
+    ON CONFLICT (chunk) DO NOTHING
+$function$;
+
+-- Since when retention leaves minutes alone: a whole hour, a day after what it may drop; NULL where it drops nothing.
+CREATE FUNCTION candles_kept_since() RETURNS timestamptz LANGUAGE sql STABLE AS $function$
+    SELECT date_bin('1 hour', max(now() - (config ->> 'drop_after')::interval) + interval '25 hours', 'epoch')
+    FROM timescaledb_information.jobs
+    WHERE proc_name = 'policy_retention' AND hypertable_name = 'candles_intraday' AND scheduled
+      AND next_start IS DISTINCT FROM 'infinity'
+$function$;
+
+-- The time whose minutes are all there, in whole hours: not what retention may drop, nor a chunk that was dropped.
+CREATE FUNCTION candles_buildable() RETURNS tstzmultirange LANGUAGE sql STABLE AS $function$
+    SELECT tstzmultirange(tstzrange(candles_kept_since(), date_bin('1 hour', now() - interval '2 hours', 'epoch')))
+         - coalesce((SELECT range_agg(tstzrange(date_bin('1 hour', start_ts, 'epoch'),
+                                                date_bin('1 hour', end_ts + interval '59 minutes 59.999999 seconds', 'epoch')))
+                     FROM candles_chunks WHERE dropped), '{}')
+$function$;
+
+-- Builds what is buildable of the buckets that overlap [since, until): a bucket that is only partly in it is built whole.
+CREATE PROCEDURE candles_build(built text, since timestamptz, until timestamptz) LANGUAGE plpgsql AS $procedure$
+DECLARE
+    width interval := CASE WHEN built LIKE 'candles_5m%' THEN interval '5 minutes' ELSE interval '1 hour' END;
+    starts timestamptz[];
+    ends timestamptz[];
+BEGIN
+    PERFORM candles_note_chunks();
+    SELECT array_agg(lower(span)), array_agg(upper(span)) INTO starts, ends
+    FROM unnest(candles_buildable()
+                * tstzmultirange(tstzrange(date_bin(width, since, 'epoch'),
+                                           date_bin(width, until + width - interval '1 microsecond', 'epoch')))) AS span;
+    COMMIT;
+    FOR piece IN 1 .. coalesce(cardinality(starts), 0) LOOP
+        CALL refresh_continuous_aggregate(built::regclass, starts[piece], ends[piece]);
+    END LOOP;
+END
+$procedure$;
+
+-- As before, of what candles_build builds: it may be asked for any time. Where another refresh of the same bars is under way
+-- TimescaleDB ends it with an error (55P03); what was built until then stays, and the notes that are left too.
+CREATE OR REPLACE PROCEDURE candles_refresh(most integer DEFAULT 1000) LANGUAGE plpgsql AS $procedure$
+DECLARE
+    settled timestamptz := date_bin('1 hour', now() - interval '2 hours', 'epoch');
+    built text;
+    bars text;
+    since timestamptz;
+    taken bigint[];
+    starts timestamptz[];
+    ends timestamptz[];
+BEGIN
+    CALL candles_remake(coalesce(candles_kept_since(), '-infinity'), settled);
+
+    FOREACH built IN ARRAY ARRAY['candles_5m', 'candles_1h'] LOOP
+        SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) INTO bars
+        FROM timescaledb_information.continuous_aggregates WHERE view_name = built;
+        EXECUTE format('SELECT coalesce((SELECT max(ts) FROM %s),
+                                        (SELECT min(ts) FROM candles_intraday WHERE interval = ''1m''))', bars) INTO since;
+        CONTINUE WHEN since IS NULL;
+        since := date_bin('1 hour', greatest(since, candles_kept_since()), 'epoch');
+        WHILE since < settled - interval '1 day' LOOP
+            CALL candles_build(built, since, since + interval '1 day');
+            since := since + interval '1 day';
+        END LOOP;
+    END LOOP;
+
+    SELECT array_agg(id) INTO taken FROM (SELECT id FROM candles_touched ORDER BY start_ts LIMIT most) AS first;
+    SELECT array_agg(lower(span) ORDER BY span), array_agg(upper(span) ORDER BY span) INTO starts, ends
+    FROM (SELECT range_agg(tstzrange(start_ts, end_ts)) AS all FROM candles_touched WHERE id = ANY (taken)) AS noted,
+         generate_series(date_bin('1 day', lower(noted.all), 'epoch'), upper(noted.all), interval '1 day') AS midnight,
+         unnest(noted.all * tstzmultirange(tstzrange(midnight, midnight + interval '1 day'))
+                          * tstzmultirange(tstzrange(candles_kept_since(), settled))) AS span;
+    FOR piece IN 1 .. coalesce(cardinality(starts), 0) LOOP
+        FOR built IN SELECT view_name FROM timescaledb_information.continuous_aggregates
+                     WHERE view_name IN ('candles_5m', 'candles_1h')
+                        -- one that is rebuilt builds the newest day when it comes to it
+                        OR view_name IN ('candles_5m_next', 'candles_1h_next') AND ends[piece] <= settled - interval '1 day'
+                     ORDER BY view_name DESC
+        LOOP
+            CALL candles_build(built, starts[piece], ends[piece]);
+        END LOOP;
+        DELETE FROM candles_touched WHERE id = ANY (taken) AND end_ts <= ends[piece];
+        COMMIT;
+    END LOOP;
+    DELETE FROM candles_touched WHERE id = ANY (taken);
+
+    -- Scheduled work waits until the bars that were there when the chunks were made are built.
+    PERFORM alter_job(job_id, next_start => now())
+    FROM timescaledb_information.jobs
+    WHERE next_start = 'infinity'
+      AND (hypertable_name IN ('candles_intraday', 'candles_5m', 'candles_1h')
+           OR hypertable_name IN (SELECT materialization_hypertable_name
+                                  FROM timescaledb_information.continuous_aggregates
+                                  WHERE view_name IN ('candles_5m', 'candles_1h')));
+END
+$procedure$;
+
+-- Days of which bars were built and no chunk is left: an operator, or retention, has dropped them before this step.
+DO $$
+DECLARE
+    bars text;
+BEGIN
+    SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) INTO bars
+    FROM timescaledb_information.continuous_aggregates WHERE view_name = 'candles_1h';
+    EXECUTE format($days$
+        INSERT INTO candles_chunks (chunk, start_ts, end_ts, dropped)
+        SELECT 'dropped before 0.3.0: ' || (day AT TIME ZONE 'UTC')::date, day, day + interval '1 day', true
+        FROM (SELECT date_bin('1 day', min(ts), 'epoch') AS first FROM %1$s) AS built,
+             generate_series(built.first, now(), interval '1 day') AS day
+        WHERE EXISTS (SELECT FROM %1$s WHERE ts >= day AND ts < day + interval '1 day')
+          AND NOT EXISTS (SELECT FROM timescaledb_information.chunks
+                          WHERE hypertable_name = 'candles_intraday'
+                            AND range_start < day + interval '1 day' AND range_end > day)
+    $days$, bars);
+    PERFORM candles_note_chunks();
+END
+$$;
+
+-- What bars were before comes in the order in which it is superseded: a chunk is complete when its week is over. So long as
+-- a moment of `as_of` is within the retention, all that was known then is there.
+ALTER TABLE candle_revisions DROP CONSTRAINT candle_revisions_pkey;
+ALTER TABLE candle_revisions ADD PRIMARY KEY (symbol, interval, ts, adjustment, revision, as_of, superseded_at);
+PERFORM create_hypertable('candle_revisions', 'superseded_at', chunk_time_interval => interval '7 days',
+                          create_default_indexes => false, migrate_data => true);
+ALTER TABLE candle_revisions SET (timescaledb.compress, timescaledb.compress_segmentby = 'symbol, interval',
+                                  timescaledb.compress_orderby = 'ts, adjustment, revision, as_of, superseded_at');
+PERFORM add_compression_policy('candle_revisions', interval '14 days');
+PERFORM add_retention_policy('candle_revisions', interval '3650 days');
+
+-- What the service has set each retention policy to, in days (0: it is not scheduled). A policy that says something else
+-- was changed by an operator: the service leaves it alone.
+CREATE TABLE retention_set (
+    hypertable text PRIMARY KEY,
+    days       double precision NOT NULL
+);
+INSERT INTO retention_set VALUES ('candles_intraday', 365), ('quotes_l1', 14), ('candle_revisions', 3650);
+
+INSERT INTO schema_version (part, version) VALUES ('timescaledb', '0.3.0');
+END
+$step$;
+
 COMMIT;
 
 -- Last: what is there is built, and what is scheduled begins. This cannot be part of a transaction; `market-data migrate`
--- does it after this file, and the service in the background.
+-- does it after this file, and the service in the background: where it is at it, nothing is left to do here.
 SET client_min_messages = warning;
-CALL candles_refresh();
+SELECT pg_try_advisory_lock(hashtext('market-data refresh')) AS free \gset
+\if :free
+    CALL candles_refresh();
+    SELECT pg_advisory_unlock(hashtext('market-data refresh')) AS free \gset
+\endif
 RESET client_min_messages;

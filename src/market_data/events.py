@@ -150,10 +150,19 @@ class Rebased:
 
 
 @dataclass(frozen=True, slots=True)
-class QuotesExpired:
-    """So many quotes were too old and are deleted."""
+class Expired:
+    """Rows of a table were deleted because of their age."""
 
-    quotes: int
+    table: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionSet:
+    """TimescaleDB's retention policy of a table was set as a setting says; 0 days: it drops nothing."""
+
+    table: str
+    days: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +250,8 @@ Event = (
     | MessagesDropped
     | GapsFound
     | Rebased
-    | QuotesExpired
+    | Expired
+    | RetentionSet
     | BackfillsQueued
     | BackfillEnded
     | AggregatesBuilt

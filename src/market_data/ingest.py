@@ -25,6 +25,7 @@ from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.provider import Reach
 from market_data.publish import Publisher
+from market_data.settings import InForce
 from market_data.store import volumes, write
 from market_data.store.change import Change, Told
 from market_data.store.connect import Database
@@ -87,12 +88,18 @@ class Ingest:
     """Takes deliveries in: each is judged, believed or not, written with its cursor, then published."""
 
     def __init__(
-        self, database: Database, publish: Publisher, tell: Tell, clock: Callable[[], float]
+        self,
+        database: Database,
+        publish: Publisher,
+        tell: Tell,
+        clock: Callable[[], float],
+        in_force: InForce | None = None,
     ) -> None:
         self.database = database
         self._publish = publish
         self._tell = tell
         self._clock = clock
+        self._in_force = in_force
         self._believe = Believer(database, tell)
         self._level = Leveler(database)
 
@@ -138,7 +145,8 @@ class Ingest:
 
     async def _keep(self, told: Told) -> Change:
         """Write; it is known from now on, not since it was asked for: until now nobody could read it."""
-        return await write.keep(self.database, replace(told, as_of=self._clock()))
+        keeps = self._in_force is not None and self._in_force.settings.keep_partial_revisions
+        return await write.keep(self.database, replace(told, as_of=self._clock(), keeps_partials=keeps))
 
     def _say(self, told: Told, change: Change, elapsed: float) -> None:
         """Tell of a write as soon as it is done: it is written even if it cannot be published."""

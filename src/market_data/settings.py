@@ -4,23 +4,26 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from market_data.errors import BadConfig
 from market_data.market.capability import Capability
 from market_data.market.instrument import Tier
+from market_data.setting_kinds import (
+    Cadence,
+    DatabaseUrl,
+    Days,
+    EodTiers,
+    History,
+    Names,
+    Origins,
+    RedisUrl,
+    Sessions,
+    TierMaxs,
+)
 
 CONFIG_DIRECTORY = "CONFIG_DIR"
 """The variable that names the directory with one file a setting (a mounted ConfigMap or Secret)."""
@@ -30,74 +33,6 @@ LARGEST_FILE = 65_536
 """Bytes of one such file."""
 
 _PROVIDER_SETTING = re.compile(r"([A-Z][A-Z0-9_]*)_(API_KEY|SECRET|BASE_URL|LIMITS)")
-
-
-def _pairs(text: object) -> object:
-    """`a=1,b=2` as a mapping."""
-    if not isinstance(text, str):
-        return text
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if any(not mark for _, mark, _ in pairs):
-        raise ValueError("write name=number pairs with commas between, as in bars_1m=60,quotes_l1=5")
-    named = {name.strip(): value.strip() for name, _, value in pairs}
-    if len(named) < len(pairs):
-        raise ValueError("name each only once")
-    return named
-
-
-def _names(text: object) -> object:
-    """`a,b` as a tuple, in lower case as providers are named."""
-    if not isinstance(text, str):
-        return text
-    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
-
-
-def _tiers(text: object) -> object:
-    """`T0,T2` as a tuple; `none` is no tier, for a setting that is set to nothing counts as unset."""
-    if not isinstance(text, str):
-        return text
-    named = [part.strip().upper() for part in text.split(",") if part.strip()]
-    return () if named == ["NONE"] else tuple(named)
-
-
-def _numbers(text: object) -> object:
-    """`0,5` as a tuple; `none` is no number, for a setting that is set to nothing counts as unset."""
-    if not isinstance(text, str):
-        return text
-    named = [part.strip() for part in text.split(",") if part.strip()]
-    return () if [one.lower() for one in named] == ["none"] else tuple(named)
-
-
-def _origins(text: object) -> object:
-    """`https://a.example,https://b.example` as a tuple; `*` alone stands for all."""
-    if not isinstance(text, str):
-        return text
-    origins = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    if any(one != "*" and not re.fullmatch(r"https?://[^/\s]+", one) for one in origins):
-        raise ValueError("write origins with commas between, as in https://charts.example.com")
-    return origins
-
-
-def _url(*schemes: str) -> AfterValidator:
-    """Refuses a URL of another scheme; says which are right, but never what was told: it has a password."""
-
-    def checked(url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            raise ValueError(f"write a URL that begins with {' or '.join(f'{one}://' for one in schemes)}")
-        return url
-
-    return AfterValidator(checked)
-
-
-DatabaseUrl = Annotated[SecretStr, _url("postgresql", "postgres")]
-RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
-Cadence = Annotated[dict[Capability, Annotated[int, Field(ge=1, le=604_800)]], BeforeValidator(_pairs)]
-EodTiers = Annotated[tuple[Tier, ...], BeforeValidator(_tiers)]
-TierMaxs = Annotated[dict[Tier, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
-History = Annotated[dict[Tier, Annotated[int, Field(ge=0, le=36_525)]], BeforeValidator(_pairs)]
-Sessions = Annotated[tuple[Annotated[int, Field(ge=0, le=60)], ...], BeforeValidator(_numbers)]
 
 
 class Settings(BaseModel):
@@ -156,7 +91,35 @@ class Settings(BaseModel):
     live_batch_size: int = Field(500, ge=1, le=100_000, description="Rows in one live write.")
 
     quotes_keep_days: int = Field(
-        14, ge=1, le=3650, description="Days that quotes are kept; on TimescaleDB a policy says it."
+        14, ge=1, le=3650, description="Days that quotes are kept, by the time of their trade."
+    )
+    minutes_keep_days: Days = Field(
+        0,
+        description="Days that minutes are kept on plain PostgreSQL, with their vacancies; 0: for ever."
+        " On TimescaleDB the retention policy of `candles_intraday` decides (365 days).",
+    )
+    keep_partial_revisions: bool = Field(
+        False,
+        description="Whether each value that a bar had before it was final is kept, for `as_of`.",
+    )
+    revisions_keep_days: Days = Field(
+        3650,
+        description="Days that `as_of` reaches back: old values of bars are kept so long; 0: for ever.",
+    )
+    cursor_history_keep_days: Days = Field(
+        365,
+        description="Days for which `as_of` knows up to when minutes without trades were known; 0: for ever.",
+    )
+    rejected_keep_days: Days = Field(
+        90, description="Days that impossible bars are kept after they were last sent; 0: for ever."
+    )
+    backfills_keep_days: Days = Field(30, description="Days that a backfill is kept when done; 0: for ever.")
+    dead_letters_keep_days: Days = Field(
+        365,
+        description="Days that a dead letter is kept; what it lacks is then looked for again. 0: for ever.",
+    )
+    universe_keep_days: Days = Field(
+        3650, description="Days that former states and versions of the universe are kept; 0: for ever."
     )
     gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
     history_1m_days: History = Field(

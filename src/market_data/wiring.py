@@ -195,7 +195,7 @@ class _Assembly:
 
     @cached_property
     def gather(self) -> Gather:
-        ingest = Ingest(self.database, self.publisher, self.tell, self.clock)
+        ingest = Ingest(self.database, self.publisher, self.tell, self.clock, self.in_force)
         return Gather(self.router, ingest, self.clock, Rebaser(self.database, self.tell).look)
 
     @cached_property

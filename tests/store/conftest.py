@@ -42,6 +42,7 @@ class Saying:
     adjustment: Adjustment = Adjustment.RAW
     volume_scope: VolumeScope = VolumeScope.UNKNOWN
     rejected: tuple[Rejected, ...] = ()
+    keeps_partials: bool = False
 
 
 def told(rows: Iterable[Row], said: Saying) -> Told:
@@ -57,6 +58,7 @@ def told(rows: Iterable[Row], said: Saying) -> Told:
         bars=good,
         partial=np.broadcast_to(np.asarray(said.partial, np.bool_), len(good)),
         rejected=said.rejected,
+        keeps_partials=said.keeps_partials,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -87,7 +88,7 @@ ANSWERS = st.builds(
 )
 
 
-def _told(answer: Answer, now: float, through: int) -> Told:
+def _told(answer: Answer, now: float, through: int, *, keeps: bool) -> Told:
     closes = {OPEN + 60 * minute: 100.0 + close for minute, close in sorted(answer.bars.items())}
     closes = {at: close for at, close in closes.items() if at < now - 59}
     bars = Bars.of([(at, close, close + 1, close - 1, close, 10.0 * close) for at, close in closes.items()])
@@ -111,6 +112,7 @@ def _told(answer: Answer, now: float, through: int) -> Told:
         bars=bars,
         partial=partial,
         mark=Mark(end, last, now - answer.fetch) if answer.marked else None,
+        keeps_partials=keeps,
     )
 
 
@@ -118,21 +120,31 @@ async def _read(database: Database, now: float, as_of: datetime | None) -> list[
     return [(await read.page(database, reading.question(as_of), now)).rows() for reading in READINGS]
 
 
-async def _play(database: Database, answers: list[Answer], start: float) -> None:
+def _final(answers: list[list[KnownBar]]) -> list[dict[datetime, str]]:
+    """Of each answer the bars that were final, by when they open."""
+    return [{bar.ts: repr(bar) for bar in bars if bar.status != "partial"} for bars in answers]
+
+
+async def _play(database: Database, answers: list[Answer], start: float, *, keeps: bool) -> None:
     await database.run(
         "TRUNCATE candles_intraday, candle_revisions, series_heads, ingestion_cursor, cursor_history"
     )
     now, through, then = start, OPEN, []
     for answer in answers:
         now += answer.wait + 0.001  # later than the reads before
-        told = _told(answer, now, through)
+        told = _told(answer, now, through, keeps=keeps)
         change = await write.keep(database, told)
         if told.mark is not None:
             through = max(through, told.mark.through)
         now = max(now, change.as_of.timestamp()) + 0.001  # no read has the moment of a write
         then.append((now, await _read(database, now, None)))
     for at, was in then:
-        assert await _read(database, now + 30 * DAY, moment(at)) == was, f"at {moment(at)}"
+        found = await _read(database, now + 30 * DAY, moment(at))
+        if keeps:
+            assert found == was, f"at {moment(at)}"
+        else:
+            for now_final, was_final in zip(_final(found), _final(was), strict=True):
+                assert was_final.items() <= now_final.items(), f"at {moment(at)}"
 
 
 @settings(
@@ -142,12 +154,13 @@ async def _play(database: Database, answers: list[Answer], start: float) -> None
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=8), start=st.integers(OPEN, CLOSE + 3600))
+@pytest.mark.parametrize("keeps", [True, False], ids=["partial values kept", "not kept"])
 def test_what_was_read_at_a_moment_reads_the_same_with_as_of(
-    postgres_url: str, answers: list[Answer], start: int
+    postgres_url: str, keeps: bool, answers: list[Answer], start: int
 ) -> None:
     async def play() -> None:
         async with open_database(postgres_url, 1) as database:
-            await _play(database, answers, float(start))
+            await _play(database, answers, float(start), keeps=keeps)
 
     asyncio.run(play())
 
@@ -161,6 +174,6 @@ def test_a_series_that_is_quiet_for_weeks_reads_the_same(postgres_url: str) -> N
 
     async def play() -> None:
         async with open_database(postgres_url, 1) as database:
-            await _play(database, [trade, *late, trade], float(OPEN + 900))
+            await _play(database, [trade, *late, trade], float(OPEN + 900), keeps=False)
 
     asyncio.run(play())

@@ -134,6 +134,7 @@ async def _replay(database: Database, interval: Interval, writes: list[Write]) -
                 adjustment=write.adjustment,
                 at=at,
                 partial=[partial for _, (_, partial) in said],
+                keeps_partials=True,
             ),
         )
         assert set(_seen(changed)) == expected

@@ -75,9 +75,23 @@ async def test_only_the_bars_of_an_answer_that_changed_are_returned_oldest_first
     assert closes(changed) == [(TEN, 7.0), (TEN + 180, 100.0)]
 
 
-async def test_a_bar_from_partial_to_corrected_keeps_each_value_that_it_had(database: Database) -> None:
+@pytest.mark.parametrize("keeps", [True, False], ids=["partial values kept", "not kept"])
+@pytest.mark.parametrize("beside", [0, 70], ids=["one bar", "many"])
+async def test_a_bar_from_partial_to_corrected_keeps_the_values_that_it_had(
+    database: Database, beside: int, keeps: bool
+) -> None:
+    others = [row(TEN + 60 * minute) for minute in range(1, 1 + beside)]
     values = [
-        await tell(database, [row(TEN, close)], replace(saying, at=TEN + after))
+        await tell(
+            database,
+            [row(TEN, close), *others],
+            replace(
+                saying,
+                at=TEN + after,
+                partial=[saying.partial is True, *[False] * beside],
+                keeps_partials=keeps,
+            ),
+        )
         for close, saying, after in [
             (1.0, PARTIAL, 10),
             (2.0, PARTIAL, 20),
@@ -86,17 +100,17 @@ async def test_a_bar_from_partial_to_corrected_keeps_each_value_that_it_had(data
             (4.0, FINAL, 90),
         ]
     ]
-    assert [(bar.close, bar.status, bar.revision) for (bar,) in values] == [
+    assert [(bar.close, bar.status, bar.revision) for (bar, *_) in values] == [
         (1.0, "partial", 0),
         (2.0, "partial", 1),
         (2.0, "final", 2),
         (3.0, "corrected", 3),
         (4.0, "corrected", 4),
     ]
-    assert await _stored(database) == values[-1]
+    assert [bar for bar in await _stored(database) if bar.ts == moment(TEN)] == values[-1]
+    partial = [(0, 1.0, "partial", TEN + 10, TEN + 20), (1, 2.0, "partial", TEN + 20, TEN + 70)]
     assert await _revisions(database) == [
-        (0, 1.0, "partial", TEN + 10, TEN + 20),
-        (1, 2.0, "partial", TEN + 20, TEN + 70),
+        *(partial if keeps else []),
         (2, 2.0, "final", TEN + 70, TEN + 80),
         (3, 3.0, "corrected", TEN + 80, TEN + 90),
     ]

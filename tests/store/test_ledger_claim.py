@@ -20,8 +20,10 @@ pytestmark = pytest.mark.anyio
 
 QUEUED = 20_000
 MANY = """
-INSERT INTO backfill_jobs (symbol, interval, start_ts, end_ts, tier, status, next_attempt_at, ready, reason, settled_at)
-SELECT 'S' || i % 1000, '1m', at, at + interval '1 hour', tier, status, now() + wait, wait = interval '0', reason,
+INSERT INTO backfill_jobs (symbol, interval, start_ts, end_ts, tier, status, next_attempt_at, ready, reason,
+                           settled_at)
+SELECT 'S' || i % 1000, '1m', at, at + interval '1 hour', tier, status, now() + wait, wait = interval '0',
+       reason,
        CASE WHEN status = 'done' THEN now() END
 FROM (VALUES ('T0', 'queued', interval '0', 'gap'), ('T0', 'queued', interval '1 hour', 'gap'),
              ('T0', 'queued', interval '0', 'recheck'), ('T1', 'queued', interval '0', 'gap'),
@@ -30,7 +32,8 @@ FROM (VALUES ('T0', 'queued', interval '0', 'gap'), ('T0', 'queued', interval '1
      LATERAL (SELECT to_timestamp($2::float8) - i * interval '1 hour') AS label (at)
 """
 LOCKED = """
-SELECT id FROM backfill_jobs WHERE tier = 'T0' AND status = 'queued' AND ready ORDER BY reason = 'recheck', end_ts DESC
+SELECT id FROM backfill_jobs WHERE tier = 'T0' AND status = 'queued' AND ready
+ORDER BY reason = 'recheck', end_ts DESC
 LIMIT $1 FOR UPDATE
 """
 MOST_READ = 3

@@ -5,11 +5,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from market_data import expire
 from market_data.market.bar import Quote
 from market_data.market.span import moment
 from market_data.store import quotes
-from market_data.store.connect import Database, describe
+from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
 
 from .conftest import TEN
@@ -82,16 +81,3 @@ async def test_many_are_stored_at_once_and_those_that_say_something_new_are_told
     assert await quotes.write(database, [unsaid[0], moved, unsaid[1]]) == [moved]
     assert await _rows(database) == 3
     assert await quotes.newest(database, "KO") == unsaid[0]
-
-
-async def test_what_is_too_old_is_deleted_some_at_a_time(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(expire, "AT_ONCE", 3)
-    monkeypatch.setattr(expire, "REST_SECONDS", 0.0)
-    for age in range(10):
-        await _written(database, replace(TRADE, ts=TEN - age * 86_400), "yahoo", TEN + 1)
-    deleted = 0 if (await describe(database))["timescaledb"] else 4  # there a policy drops whole chunks
-    assert await expire.expire(database, TEN - 5 * 86_400) == deleted
-    assert await _rows(database) == 10 - deleted
-    assert await expire.expire(database, TEN - 5 * 86_400) == 0

@@ -47,7 +47,9 @@ class Horizon:
         for member in members:
             first, kept = firsts[member.symbol], kept_seconds(settings, member, interval)
             since = min(FOREVER if first is None else first, int(now - kept))
-            found[member.symbol] = max(since, self.reach(member, interval, now))
+            found[member.symbol] = max(
+                since, self.reach(member, interval, now), _kept_since(settings, interval, now)
+            )
         return found
 
     def reach(self, one: Instrument, interval: Interval, now: float) -> int:
@@ -70,6 +72,13 @@ class Horizon:
                 # without a bar it is asked again soon: its first one may come at any moment
                 self._firsts[symbol, interval] = (now if first else now - FIRSTS_SECONDS + 60, first)
         return {one: self._firsts[one, interval][1] for one in symbols}
+
+
+def _kept_since(settings: Settings, interval: Interval, now: float) -> int:
+    """Before which minutes are deleted, or soon will be: they are not looked for."""
+    if interval is Interval.D1 or not settings.minutes_keep_days:
+        return 0
+    return int(now) - (settings.minutes_keep_days - 1) * DAY_SECONDS
 
 
 def kept_seconds(settings: Settings, one: Instrument, interval: Interval) -> int:

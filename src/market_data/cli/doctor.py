@@ -34,15 +34,19 @@ from market_data.route.account import accounts
 from market_data.route.probe import probe
 from market_data.route.vendor_time import VendorTime
 from market_data.settings import Configuration, Settings, read
-from market_data.store import bars, quarantine, universe
+from market_data.store import bars, quarantine, retention, sizes, universe
 from market_data.store.connect import Database, describe, open_database, standing
 from market_data.store.redis import open_redis, reachable
-from market_data.store.schema import Standing
+from market_data.store.retention import BY_POLICY, Policy
+from market_data.store.schema import COMMUNITY, Standing
+from market_data.store.sizes import Size
 from market_data.transport import Transport
 from market_data.universe import doubles
 
 PAUSE_SECONDS = 1.1
 """Between two questions to one provider."""
+LARGEST = 5
+"""Tables whose size is shown."""
 LONGEST_DETAIL = 120
 """Characters of a fault that are shown."""
 
@@ -110,20 +114,25 @@ async def _database(settings: Settings) -> list[Finding]:
             members = await universe.load(database) if not problem else []
             doubted = await quarantine.counts(database) if not problem else {}
             wrong = await _wrong_rows(database, members)
+            large = await sizes.measured(database) if not problem else []
+            kept = await retention.policies(database) if not problem else []
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
     store = Finding(
         area="store",
         name="postgresql",
-        ok=not found.foreign and state["writable"],
+        ok=not found.foreign and not (found.apache and problem and found.found) and state["writable"],
         found=f"{state['postgresql']}, {scale}, {_tables(found)} ({where})",
         mend=_remedy(found) if state["writable"] else database.read_only,
     )
     if problem and found.made:
-        return [store, _unread()]
+        return [store, *_scaled(found), _unread()]
     return [
         store,
+        *_scaled(found),
+        *_kept(kept, settings),
+        *_large(large),
         _held(Counter(member.tier for member in members)),
         *_doubles(members),
         *wrong,
@@ -161,6 +170,44 @@ def _remedy(found: Standing) -> str:
     if found.foreign:
         return problem
     return f"{problem}; a start of the service does it too" if found.made else ""
+
+
+def _scaled(found: Standing) -> list[Finding]:
+    """What TimescaleDB lacks, where it lacks something."""
+    if not found.apache:
+        return []
+    return [
+        Finding(
+            area="timescaledb", name="license", ok=False, found=found.lacking, mend=f"{COMMUNITY}; or nothing"
+        )
+    ]
+
+
+def _kept(policies: Iterable[Policy], settings: Settings) -> list[Finding]:
+    """For how long TimescaleDB keeps what; a policy that was changed by hand overrides its setting."""
+    findings = []
+    for one in policies:
+        found = f"dropped after {one.days:g} days" if one.days else "never dropped"
+        if one.by_hand:
+            found += ", as changed by hand"
+            if one.table in BY_POLICY:
+                name, wanted = BY_POLICY[one.table]
+                found += f": {name} ({wanted(settings)}) has no effect"
+        findings.append(Finding(area="retention", name=one.table, ok=True, found=found))
+    return findings
+
+
+def _large(found: Sequence[Size]) -> list[Finding]:
+    """The largest tables, and the sum of all."""
+    if not found:
+        return []
+    named = [f"{one.table} {_bytes(one.bytes)} ({one.rows:,.0f} rows)" for one in found[:LARGEST]]
+    total = _bytes(sum(one.bytes for one in found))
+    return [Finding(area="store", name="size", ok=True, found=f"{total}: {', '.join(named)}")]
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _unread() -> Finding:

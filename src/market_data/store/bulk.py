@@ -160,6 +160,7 @@ async def _supersede(connection: Connection, told: Told, known: Times, going: Ti
         told.adjustment.value,
         as_of,
         [moment(ts) for ts in staying.tolist()],
+        told.keeps_partials,
     )
     if tag != f"DELETE {len(going)}":  # somebody has changed by SQL what has been compared
         raise asyncpg.UniqueViolationError(f"{len(going)} bars were to be superseded: {tag}")

@@ -35,6 +35,7 @@ class Told:
     restates: bool = False  # its values replace those of others too: the provider tells its history anew
     asked_at: float | None = None  # when they were asked for; None: nothing known is newer
     factor: float | None = None  # what the provider's prices were multiplied by; None: they are as sent
+    keeps_partials: bool = False  # whether a partial bar that is replaced stays as a revision
 
     def take(self, which: Mask) -> "Told":
         """The same, of the bars that a mask chooses; it moves no cursor."""

@@ -15,7 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from market_data.errors import AccessRefused, BadConfig, Interrupted, StoreUnavailable
 from market_data.store.address import address
 from market_data.store.outage import PORT, SETTING, explained, outage
-from market_data.store.schema import COMMAND, Standing, Version, migrations, script
+from market_data.store.schema import APACHE, COMMAND, Standing, Version, migrations, script
 
 CONNECT_SECONDS = 10.0
 """How long opening a connection, or waiting for a free one, may take."""
@@ -250,8 +250,9 @@ async def standing(database: Database) -> Standing:
 
 
 async def describe(database: Database) -> dict[str, Any]:
-    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "migrated": bool,
-    "writable": bool, "schema": "core 0.2.0"}; "schema" is "" where it is older than its versions."""
+    """What the database is: {"postgresql": "18.4", "timescaledb": "2.23.0" or None, "license": "timescale",
+    "apache" or None, "writable": bool, "migrated": bool, "schema": "core 0.2.0"}; "schema" is "" where it has
+    no versions."""
     found, row = await _look(database)
     return {**row, "schema": str(found)}
 
@@ -260,7 +261,8 @@ async def _look(database: Database) -> tuple[Standing, dict[str, Any]]:
     row = dict(await database.fetch_one(sql("describe")) or {})
     rows = await database.fetch(sql("schema_found")) if row.pop("versioned") else []
     found = tuple(Version.of(one["part"], one["version"]) for one in rows)
-    return Standing(found, made=row["migrated"], scaled=row["timescaledb"] is not None), row
+    there, apache = row["timescaledb"] is not None, row["license"] == APACHE
+    return Standing(found, made=row["migrated"], scaled=there and not apache, apache=apache), row
 
 
 async def _apply(database: Database, path: Path, waiting: Waiting, pauses: Sequence[float]) -> None:

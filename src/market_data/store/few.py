@@ -31,6 +31,7 @@ async def write(connection: Connection, told: Told) -> Change | None:
         *_ends(told.bars),
         told.asked,
         told.factor,
+        told.keeps_partials,
     )
     if not found or not found[0]["fresh"]:
         return None

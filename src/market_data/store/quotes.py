@@ -48,12 +48,6 @@ async def write(database: Database, told: Sequence[KnownQuote]) -> list[KnownQuo
     return [one for one in told if one.symbol in new]
 
 
-async def expire(database: Database, before: datetime, most: int) -> int:
-    """Delete at most so many quotes of trades before a moment; how many that were."""
-    row = await database.fetch_one(sql("quotes_expire"), before, most)
-    return int(row["gone"]) if row else 0
-
-
 async def newest(database: Database, symbol: str) -> KnownQuote | None:
     """The newest quote of a symbol from any provider, or None."""
     row = await database.fetch_one(sql("quote_newest"), symbol)

@@ -13,8 +13,15 @@ CORE = "20251008_market_data_core.sql"
 """The migration for any PostgreSQL."""
 TIMESCALE = "20251008_timescale_market_data.sql"
 """The migration for TimescaleDB, which includes the other."""
+APACHE = "apache"
+"""The value of `timescaledb.license` on a server without compression, continuous aggregates and policies."""
 COMMAND = "market-data migrate"
 """What brings a database up to date."""
+COMMUNITY = (
+    "install the community build (package timescaledb-2-postgresql-N of Timescale), set timescaledb.license ="
+    " 'timescale' in postgresql.conf, and start PostgreSQL again"
+)
+"""What gives a server all features of TimescaleDB."""
 
 _INCLUDED = f"\\ir {CORE}\n"
 _LAST = "-- Last: "
@@ -40,11 +47,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a database compares with this program. `made`: it has our tables; `scaled`: it has TimescaleDB."""
+    """How a database compares with this program. `made`: it has our tables; `scaled`: it has TimescaleDB.
+
+    `apache`: it has TimescaleDB with its Apache-licensed features alone: it is used as plain PostgreSQL.
+    """
 
     found: tuple[Version, ...]
     made: bool
     scaled: bool
+    apache: bool = False
 
     @property
     def missing(self) -> tuple[Version, ...]:
@@ -69,6 +80,11 @@ class Standing:
                 f"the schema of the database is {_listed(self.foreign)}, which this program cannot use"
                 f" (it knows {self._known()}): use a later version of this program"
             )
+        if self.apache and any(one.part == "timescaledb" for one in self.found):
+            return (
+                "its chunks, aggregates and policies were made by the community build of TimescaleDB, but now"
+                f" timescaledb.license is '{APACHE}': {COMMUNITY}"
+            )
         if not self.made and not self.found:
             return f"the database has no tables of the service yet: `{command}` makes them"
         if self.missing:
@@ -81,11 +97,22 @@ class Standing:
     @property
     def warning(self) -> str | None:
         """What an operator should know though this program can work on the database."""
+        if self.apache:
+            return f"{self.lacking}: it is used as plain PostgreSQL. For these, {COMMUNITY}"
         if not self.newer:
             return None
         return (
             f"the schema of the database is {_listed(self.newer)}, newer than this program"
             f" (it knows {self._known()}): upgrade it soon; it goes on"
+        )
+
+    @property
+    def lacking(self) -> str:
+        """What its TimescaleDB lacks; "" where it lacks nothing."""
+        if not self.apache:
+            return ""
+        return (
+            "this TimescaleDB has only its Apache-licensed features: no compression, aggregates or retention"
         )
 
     def __str__(self) -> str:

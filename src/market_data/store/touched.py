@@ -1,9 +1,12 @@
 """The 5m and 1h bars of TimescaleDB stay true: late writes note what they touch, and somebody builds it."""
 
+import asyncio
 from datetime import datetime
 
+import asyncpg
 import numpy as np
 
+from market_data.errors import StoreUnavailable
 from market_data.market.bar import Times
 from market_data.market.span import moment
 from market_data.store.connect import Connection, Database, sql
@@ -15,6 +18,8 @@ BUCKET_SECONDS = 300
 """The shortest bars that are built: their buckets lie in those of all others."""
 REFRESH_SECONDS = 3600.0
 """How long one turn may take; what it has built by then is kept."""
+BUSY_PAUSES = (1.0, 2.0, 5.0, 10.0, 20.0)
+"""Pauses in seconds before a turn is tried again that met another refresh of the same bars."""
 
 
 def late(ts: Times, now: float) -> Times:
@@ -40,17 +45,35 @@ async def note(connection: Connection, ts: Times) -> None:
 
 async def refresh(database: Database) -> int | None:
     """Build what the oldest notes name; how many are left. None, and nothing done, where there is nothing to
-    build (it is no TimescaleDB), or while another builds. StoreUnavailable if it cannot be reached.
+    build (it is no TimescaleDB), or while another builds.
+
+    Raises StoreUnavailable if it cannot be reached, or if others refresh the same bars at each try: what was
+    built by then is kept, and so are the notes of the rest.
     """
     async with database.connection() as connection:
         if not await connection.fetchval(sql("touched_lock")):
             return None
         try:
-            await connection.execute(sql("touched_refresh"), timeout=REFRESH_SECONDS)
+            await _build(connection)
             left: int = await connection.fetchval(sql("touched_count"))
         finally:
             await connection.execute(sql("touched_unlock"))
     return left
+
+
+async def _build(connection: Connection) -> None:
+    for pause in (*BUSY_PAUSES, None):
+        try:
+            await connection.execute(sql("touched_refresh"), timeout=REFRESH_SECONDS)
+        except asyncpg.LockNotAvailableError as error:  # 55P03: a policy's job or an operator is at it
+            if pause is None:
+                tries = len(BUSY_PAUSES) + 1
+                raise StoreUnavailable(
+                    f"bars of 5m and 1h could not be built (tries: {tries}), it goes on later: {error}"
+                ) from error
+            await asyncio.sleep(pause)
+        else:
+            return
 
 
 def _moments(buckets: Times) -> list[datetime]:

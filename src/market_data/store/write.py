@@ -48,7 +48,8 @@ async def _kept(database: Database, told: Told) -> Change:
 async def write(connection: Connection, told: Told, *, trusting: bool = True) -> Change:
     """Write within the caller's transaction; the bars that are new or changed.
 
-    A bar that says nothing new writes nothing. The old value of one that changes goes to `candle_revisions`.
+    A bar that says nothing new writes nothing. The old value of a final one that changes goes to
+    `candle_revisions`, that of a partial one only where `told` says so.
     With `trusting` many bars are copied, and what is restated always is: asyncpg.UniqueViolationError if
     somebody who does not lock the series writes some of them meanwhile.
     """

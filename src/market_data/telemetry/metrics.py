@@ -97,6 +97,13 @@ METRICS = (
         ("tier", "interval"),
         "Share of active symbols whose newest bar is late, or whose running session has an unexplained hole.",
     ),
+    Metric(
+        Gauge,
+        "table_bytes",
+        ("table",),
+        "Bytes of a table or aggregate with its indexes; measured once a minute at most.",
+    ),
+    Metric(Gauge, "table_rows", ("table",), "Rows of a table or aggregate, as PostgreSQL estimates them."),
     Metric(Gauge, "store_up", ("store",), "1 while the store can be reached."),
     Metric(
         Gauge,

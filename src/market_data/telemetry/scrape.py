@@ -18,6 +18,7 @@ from market_data.settings import InForce, Settings
 from market_data.store import cursor, ledger, quarantine, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
+from market_data.telemetry.sizes import Sizes
 from market_data.telemetry.slo import violation_rates
 
 US_EQUITIES = "XNYS"
@@ -44,6 +45,7 @@ class Scrape:
     ) -> None:
         self._metrics = metrics
         self._database = database
+        self._sizes = Sizes(database)
         self._queue = queue
         self._router = router
         self._hub = hub
@@ -84,11 +86,12 @@ class Scrape:
     async def _of_database(self) -> "_Gauges":
         now, settings = self._clock(), self._in_force.settings
         instruments = await universe.load(self._database)
-        newest, depths, rates, doubted = await asyncio.gather(
+        newest, depths, rates, doubted, sizes = await asyncio.gather(
             cursor.newest_bars(self._database, Interval.M1),
             ledger.depths(self._database),
             violation_rates(self._database, self._router.roster, instruments, settings, now),
             quarantine.counts(self._database),
+            self._sizes.now(),
         )
         return {
             "ingestion_lag_seconds": [
@@ -99,6 +102,8 @@ class Scrape:
             ],
             "backfill_oldest_age_seconds": [((tier.value,), one.oldest_age) for tier, one in depths.items()],
             "quarantined_bars": [((reason,), count) for reason, count in doubted.items()],
+            "table_bytes": [((one.table,), one.bytes) for one in sizes],
+            "table_rows": [((one.table,), one.rows) for one in sizes],
             "slo_gap_violation_rate": [
                 ((tier.value, interval.value), rate) for (tier, interval), rate in rates.items()
             ],
@@ -112,6 +117,8 @@ OF_DATABASE = (
     "backfill_queue_depth",
     "backfill_oldest_age_seconds",
     "quarantined_bars",
+    "table_bytes",
+    "table_rows",
     "slo_gap_violation_rate",
 )
 """Gauges made of the database; absent while it cannot be reached."""

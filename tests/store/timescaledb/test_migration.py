@@ -45,11 +45,12 @@ SELECT view_name, materialized_only FROM timescaledb_information.continuous_aggr
 JOBS = """
 SELECT proc_name, config - 'hypertable_id' - 'mat_hypertable_id' AS config, scheduled,
        next_start = 'infinity' AS waits
-FROM timescaledb_information.jobs WHERE job_id >= 1000 AND hypertable_name <> 'quotes_l1' ORDER BY job_id
+FROM timescaledb_information.jobs
+WHERE job_id >= 1000 AND hypertable_name NOT IN ('quotes_l1', 'candle_revisions') ORDER BY job_id
 """
-QUOTES = """
-SELECT proc_name, config - 'hypertable_id' AS config FROM timescaledb_information.jobs
-WHERE hypertable_name = 'quotes_l1' ORDER BY proc_name
+BESIDE = """
+SELECT hypertable_name::text, proc_name, config - 'hypertable_id' AS config FROM timescaledb_information.jobs
+WHERE hypertable_name IN ('quotes_l1', 'candle_revisions') ORDER BY 1, 2
 """
 WAITING = "SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000 AND next_start = 'infinity'"
 PAUSE = "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
@@ -63,11 +64,11 @@ OLD = "SELECT count(*) FROM candles_intraday WHERE ts < now() - interval '367 da
 
 
 async def _state(url: str) -> list[list[tuple[object, ...]]]:
-    """What was made: chunks, compression, aggregates, jobs of bars, jobs of quotes."""
+    """What was made: chunks, compression, aggregates, jobs of bars, jobs of quotes and revisions."""
     async with open_database(url, 1) as database:
         return [
             [tuple(one) for one in await database.fetch(query)]
-            for query in (CHUNKS, COMPRESSED, BUILT, JOBS, QUOTES)
+            for query in (CHUNKS, COMPRESSED, BUILT, JOBS, BESIDE)
         ]
 
 
@@ -97,7 +98,7 @@ async def test_every_way_to_apply_it_makes_what_was_promised(
 ) -> None:
     for way in ways:
         await _done(way, timescale_url, apply)
-    chunks, compressed, built, jobs, quotes = await _state(timescale_url)
+    chunks, compressed, built, jobs, beside = await _state(timescale_url)
     assert chunks == [("candles_intraday", "ts", "1 day")]
     assert compressed == [("interval", 2, None, None), ("symbol", 1, None, None), ("ts", None, 1, True)]
     assert built == [("candles_1h", False), ("candles_5m", False)]
@@ -112,9 +113,11 @@ async def test_every_way_to_apply_it_makes_what_was_promised(
             ("policy_compression", compress, True, False),
         ],
     ]
-    assert quotes == [
-        ("policy_compression", '{"compress_after": "1 day"}'),
-        ("policy_retention", '{"drop_after": "14 days"}'),
+    assert beside == [
+        ("candle_revisions", "policy_compression", '{"compress_after": "14 days"}'),
+        ("candle_revisions", "policy_retention", '{"drop_after": "3650 days"}'),
+        ("quotes_l1", "policy_compression", '{"compress_after": "1 day"}'),
+        ("quotes_l1", "policy_retention", '{"drop_after": "14 days"}'),
     ]
 
 

@@ -44,7 +44,7 @@ WITH head AS MATERIALIZED (
     INSERT INTO candles_touched (start_ts, end_ts)
     SELECT span.start_ts, span.end_ts
     FROM new, unnest($12::timestamptz[], $13::timestamptz[]) AS span (start_ts, end_ts)
-    WHERE EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+    WHERE to_regprocedure('candles_refresh(integer)') IS NOT NULL
 )
 SELECT head.*, (SELECT as_of FROM new) AS as_of, held.*,
        (SELECT count(*) FROM pg_inherits WHERE inhparent = '{table}'::regclass) AS chunks

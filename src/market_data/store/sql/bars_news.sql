@@ -7,7 +7,7 @@ FROM (
     UNION ALL
     SELECT ts, open, high, low, close, volume, provider, as_of, status, revision, adjustment, volume_scope
     FROM candle_revisions
-    WHERE symbol = $1 AND interval = $2 AND as_of > $3 AND as_of <= $4
+    WHERE symbol = $1 AND interval = $2 AND as_of > $3 AND as_of <= $4 AND superseded_at > $3  -- for its chunks
 ) AS bar
 ORDER BY as_of, ts, adjustment
 LIMIT $5

@@ -2,7 +2,8 @@
 -- anything was done, and the bars that are new or changed.
 -- A partial bar gives way to anything newer. A final one gives way only to other values from its own provider
 -- (a correction) from its newest answer: what a second provider thinks of it is an opinion, and an older answer that comes
--- late is no correction. $20 is what the provider's prices were multiplied by, NULL where they are as sent.
+-- late is no correction. $20 is what the provider's prices were multiplied by, NULL where they are as sent. $21: a partial bar is kept as
+-- a revision too.
 -- The bars open in [$17, $18]: else a plan may look at the whole series.
 -- The head is locked first. Where it changed after this statement began, what the statement sees of the bars is
 -- out of date and nothing is done: see `fresh`. What is written is later than any change of the series before it,
@@ -49,7 +50,7 @@ WITH head AS MATERIALIZED (
     SELECT symbol, interval, ts, open, high, low, close, volume, provider, as_of,
            told_at, status, revision, adjustment, volume_scope, factor
     FROM changed
-    WHERE status IS NOT NULL
+    WHERE status IS NOT NULL AND (status <> 'partial' OR $21::boolean)
     ON CONFLICT DO NOTHING
 ), bar AS (
     INSERT INTO {table} AS known (symbol, interval, ts, open, high, low, close, volume, provider, as_of, status,

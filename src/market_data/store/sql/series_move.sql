@@ -6,7 +6,7 @@ WITH moved AS (
     INSERT INTO candles_touched (start_ts, end_ts)
     SELECT start_ts, end_ts
     FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start_ts, end_ts)
-    WHERE EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+    WHERE to_regprocedure('candles_refresh(integer)') IS NOT NULL
 )
 INSERT INTO ingestion_cursor AS known (symbol, interval, source, through, last_bar, asked_at, known_at)
 SELECT $1, $2, $4, $5, $6, $7, $10 WHERE $4::text IS NOT NULL

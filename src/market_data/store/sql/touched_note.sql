@@ -2,4 +2,4 @@
 INSERT INTO candles_touched (start_ts, end_ts)
 SELECT start_ts, end_ts
 FROM unnest($1::timestamptz[], $2::timestamptz[]) AS span (start_ts, end_ts)
-WHERE EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+WHERE to_regprocedure('candles_refresh(integer)') IS NOT NULL

@@ -1,0 +1,9 @@
+-- Deletes at most $2 of the quotes of trades before $1; returns how many. On TimescaleDB a policy drops whole chunks.
+WITH old AS (
+    SELECT ctid FROM quotes_l1
+    WHERE ts < $1 AND to_regprocedure('candles_refresh(integer)') IS NULL
+    LIMIT $2
+), gone AS (
+    DELETE FROM quotes_l1 WHERE ctid IN (SELECT ctid FROM old) RETURNING 1
+)
+SELECT count(*) AS gone FROM gone
