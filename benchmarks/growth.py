@@ -1,5 +1,6 @@
-"""Whether writing and asking stay as fast while the table grows: 1 and 10 million bars, 100 with a flag.
+"""Whether writing and asking stay as fast while the table grows, and whether it stops growing.
 
+    python benchmarks/growth.py --year [--old FOLDER]
     TEST_TIMESCALE_URL=postgresql://superuser@host/database python benchmarks/growth.py [--most 100]
 
 On TimescaleDB (chunks older than 14 days compressed) and on plain PostgreSQL, on the same server. A thousand
@@ -7,13 +8,21 @@ symbols are collected for 3 sessions, 26, and 257, each in a database of its own
 service does all day: it writes 500 new bars of a series and 7 of a live answer, corrects 390, asks for a
 session and for the newest bars, and scans the newest session of all symbols for gaps. Databases take turns;
 figures are medians of rounds, the ratio is that of the largest over the smallest, and the goal 1.3.
+
+With --year the tables of a year of operation are written on the embedded PostgreSQL: 2 million minutes, each
+first partial and then final, some corrected, and 500,000 backfills, with a turn of retention every month.
+FOLDER is the work tree of an older build, which writes the same.
 """
 
 import argparse
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 
@@ -134,5 +143,22 @@ async def measure(server: str) -> None:
                 print(f"{one:36}", *(f"{each:10.2f}" for each in times), f"{ratio:7.2f} (goal {GOAL})")
 
 
+def a_year(old: str | None) -> None:
+    """What a year leaves, in this build and in an older one."""
+    here = Path(__file__).parent
+    for name, tree in [("this build", here.parent), *([(old, Path(old))] if old else [])]:
+        print(name, flush=True)
+        paths = os.pathsep.join((str(tree.resolve() / "src"), str(here)))
+        script = [sys.executable, str(here / "growth_parts" / "year.py")]
+        subprocess.run(script, env={**os.environ, "PYTHONPATH": paths}, check=True)
+
+
 if __name__ == "__main__":
-    start(measure)
+    reading = argparse.ArgumentParser(add_help=False)
+    reading.add_argument("--year", action="store_true")
+    reading.add_argument("--old")
+    chosen, _ = reading.parse_known_args()
+    if chosen.year:
+        a_year(chosen.old)
+    else:
+        start(measure)

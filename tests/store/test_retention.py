@@ -55,7 +55,13 @@ TABLES: Mapping[str, tuple[str, str]] = {
     ),
     "universe_versions": ("version_tag, created_at", "at::text, at"),
 }
-SHORT = Settings(
+
+
+def settings(**values: int | bool) -> Settings:
+    return Settings.model_validate(values)
+
+
+SHORT = settings(
     quotes_keep_days=1,
     minutes_keep_days=2,
     revisions_keep_days=3,
@@ -65,7 +71,7 @@ SHORT = Settings(
     dead_letters_keep_days=7,
     universe_keep_days=8,
 )
-FOREVER = Settings(
+FOREVER = settings(
     revisions_keep_days=0,
     cursor_history_keep_days=0,
     rejected_keep_days=0,
@@ -158,10 +164,10 @@ async def test_partial_values_of_before_are_deleted_and_those_of_final_bars_stay
     count = "SELECT count(*) AS n FROM candle_revisions GROUP BY status ORDER BY status"
     assert [one["n"] for one in await database.fetch(count)] == [400, 800]
     partials, told = expire.Partials(), list[Event]()
-    kept = Settings(keep_partial_revisions=True)
+    kept = settings(keep_partial_revisions=True)
     await expire.turn(database, kept, told.append, float(TEN), partials)
     assert (told, partials.page) == ([], 0)
-    await expire.turn(database, Settings(), told.append, float(TEN), partials)
+    await expire.turn(database, settings(), told.append, float(TEN), partials)
     assert [one["n"] for one in await database.fetch(count)] == [400]
     assert told == [Expired("candle_revisions", 800)]
     assert partials.page is None  # once is enough
@@ -196,8 +202,8 @@ async def test_what_is_deleted_by_age_is_not_looked_for_again(database: Database
     await tell(database, [row(TEN - 300 * 86_400)])
     one = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
     horizon = Horizon(database, roster(now), lambda: now)
-    kept = (await horizon.since([one], Interval.M1, Settings(minutes_keep_days=3)))["AAPL"]
-    ever = (await horizon.since([one], Interval.M1, Settings()))["AAPL"]
+    kept = (await horizon.since([one], Interval.M1, settings(minutes_keep_days=3)))["AAPL"]
+    ever = (await horizon.since([one], Interval.M1, settings()))["AAPL"]
     assert ever < now - 3 * DAY < kept
 
 
