@@ -5,6 +5,7 @@ Run by `benchmarks/growth.py --year`, once for each build: it uses what older bu
 
 import asyncio
 import json
+import statistics
 import tempfile
 import time
 from dataclasses import replace
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from market_data.store import write
+from market_data.market.instrument import Tier
+from market_data.store import ledger, write
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres
 from timescale_parts.tape import MINUTES, sessions, tapes, told
@@ -41,6 +43,12 @@ SELECT 'S' || i % 21, '1m', at - interval '1 hour', at, 'T0', 'done', 1, at, $3:
 FROM generate_series(1, $1::integer) AS i,
      LATERAL (SELECT to_timestamp($2::float8) + i * interval '1 s' AS at) AS day
 """
+WAITING = """
+INSERT INTO backfill_jobs (symbol, interval, start_ts, end_ts, tier)
+SELECT 'S' || i % 1000, '1m', at, at + interval '1 hour', 'T0'
+FROM generate_series(1, $1::integer) AS i, LATERAL (SELECT now() - i * interval '1 hour' AS at) AS hour
+"""
+QUEUED, CLAIMS = 20_000, 300
 ANSWERS = json.dumps(
     [{"attempt": 1, "provider": name, "code": "empty", "detail": "no bars"} for name in ("alpaca", "yahoo")]
 )
@@ -101,10 +109,32 @@ async def year(url: str) -> list[tuple[str, Sizes]]:
     return found
 
 
+async def claims(url: str) -> tuple[float, float]:
+    """Milliseconds of one claim while QUEUED backfills wait: the median, and the 99th of a hundred."""
+    async with open_database(url, 2) as database:
+        await migrate(database)
+        await database.run(WAITING, QUEUED)
+        await database.run("ANALYZE backfill_jobs")
+        times = []
+        for _ in range(CLAIMS):
+            began = time.perf_counter()
+            assert await ledger.claim(database, "benchmark", Tier.T0, 1, 60.0)
+            times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times), sorted(times)[CLAIMS * 99 // 100]
+
+
+async def _emptied(url: str) -> None:
+    async with open_database(url, 1) as database:
+        await database.run("TRUNCATE backfill_jobs")
+
+
 def main() -> None:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as server:
+        typical, slow = asyncio.run(claims(server.url))
+        asyncio.run(_emptied(server.url))
         found = asyncio.run(year(server.url))
+    print(f"a claim of {QUEUED:,} queued backfills: median {typical:.2f} ms, p99 {slow:.2f} ms")
     print(f"{'MB (rows)':18}", *(f"{name:>22}" for name, _ in found))
     for table in SHOWN:
         cells = (f"{megabytes:,.1f} ({rows:,})" for megabytes, rows in (one[table] for _, one in found))
