@@ -227,11 +227,21 @@ class CalendarChanged:
 
 @dataclass(frozen=True, slots=True)
 class LoopFailed:
-    """A background loop met an error; it goes on after a pause."""
+    """A background task met an error; a loop starts again after a pause. `error` is the name of its kind."""
 
     loop: str
     detail: str
+    kind: str = ""  # the class of the error
     error: BaseException | None = field(default=None, compare=False)  # a bug: an outage has no traceback
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStalled:
+    """The event loop was held up for too long, `stalls` times; `running` names what ran in the longest."""
+
+    stalls: int
+    milliseconds: float  # the longest
+    running: str  # "" where it was over before it could be looked at
 
 
 Event = (
@@ -259,5 +269,6 @@ Event = (
     | ClockCompared
     | CalendarChanged
     | LoopFailed
+    | LoopStalled
 )
 Tell = Callable[[Event], None]

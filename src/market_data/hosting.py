@@ -10,6 +10,7 @@ from errno import EACCES
 from pathlib import Path
 
 from market_data.errors import BadConfig
+from market_data.loops import shared
 from market_data.settings import Settings
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 
@@ -70,7 +71,7 @@ def alone(settings: Settings) -> Iterator[None]:
 @asynccontextmanager
 async def _running(server: EmbeddedPostgres | EmbeddedValkey) -> AsyncIterator[str]:
     """The URL of an embedded server that runs while the block does; a start that is given up is undone."""
-    starting = asyncio.create_task(asyncio.to_thread(server.__enter__))
+    starting = shared(asyncio.to_thread(server.__enter__))
     try:
         await asyncio.shield(starting)
         yield server.url

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from market_data.loops import task_group
 from market_data.market.bar import KnownBar
 from market_data.market.interval import Interval
 from market_data.market.noted import CLOCKS_DIFFER
@@ -72,7 +73,7 @@ class Publisher:
             async with gate:
                 await self._from(series, published.get(str(series), 0), head)
 
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             for series, head in behind:
                 group.create_task(one(series, head))
         return len(behind)

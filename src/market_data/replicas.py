@@ -17,6 +17,9 @@ GONE_SECONDS = 6.0
 ANSWER_SECONDS = 2.0
 """A Redis that does not answer within this time is out."""
 
+LEAVE_TRIES = 3
+"""How often it is tried to say that we are gone: a connection that broke meanwhile fails once."""
+
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
@@ -64,9 +67,16 @@ class Replicas:
         self.known = tuple(sorted(one.decode() for one in found)) or (self.name,)
 
     async def leave(self) -> None:
-        """Be gone at once: the others take our share."""
-        with reachable(self._redis):
-            await self._redis.zrem(KEY, self.name)
+        """Be gone at once: the others take our share. StoreUnavailable where LEAVE_TRIES have failed."""
+        for left in reversed(range(LEAVE_TRIES)):
+            try:
+                with reachable(self._redis):
+                    await self._redis.zrem(KEY, self.name)
+            except StoreUnavailable:
+                if not left:
+                    raise
+            else:
+                return
 
     def mine(self, symbol: str) -> bool:
         """Whether a symbol is in this replica's share: each is in that of one of the known."""

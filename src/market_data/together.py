@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from market_data.loops import shared
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -29,7 +31,7 @@ class Together(Generic[Item, Result]):
         wanted: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, wanted))
         if self._handing is None:
-            self._handing = asyncio.create_task(self._hand_on())
+            self._handing = shared(self._hand_on())
         return await wanted
 
     async def _hand_on(self) -> None:
@@ -46,11 +48,10 @@ class Together(Generic[Item, Result]):
             return
         try:
             results = await self._do([item for item, _ in some])
+            for (_, wanted), result in zip(some, results, strict=True):
+                if not wanted.done():
+                    wanted.set_result(result)
         except Exception as error:  # noqa: BLE001 - it is raised where each was wanted
             for _, wanted in some:
                 if not wanted.done():
                     wanted.set_exception(error)
-        else:
-            for (_, wanted), result in zip(some, results, strict=True):
-                if not wanted.done():
-                    wanted.set_result(result)

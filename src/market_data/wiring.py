@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,12 +25,11 @@ from market_data.collect.intake import Intake
 from market_data.collect.quote import Quoter
 from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper, Sweeps
-from market_data.errors import StoreUnavailable
 from market_data.events import Event, SchemaNoticed, Tell
 from market_data.gather import Gather
 from market_data.hosting import Stores
 from market_data.ingest import Ingest
-from market_data.loops import Loop, Loops
+from market_data.loops import Loop, Loops, Step, Tasks, each, shared
 from market_data.market.instrument import AssetType
 from market_data.providers import discover
 from market_data.publish import Publisher
@@ -55,6 +54,7 @@ from market_data.stream import Stream
 from market_data.telemetry import logs
 from market_data.telemetry.metrics import Metrics
 from market_data.telemetry.scrape import Scrape
+from market_data.telemetry.stalls import watched
 from market_data.ticker import Ticker
 from market_data.transport import Transport
 
@@ -80,8 +80,8 @@ async def service(
 
     async with AsyncExitStack() as stack:
         # the calendar takes a second to load: beside the database, not after it
-        calendar = asyncio.create_task(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
-        stack.push_async_callback(_stopped, calendar)
+        calendar = shared(asyncio.to_thread(hours_of, "XNYS", AssetType.EQUITY))
+        stack.push_async_callback(_ended, calendar)
         database = await stack.enter_async_context(
             open_database(at.database_url, in_force.settings.database_pool_size)
         )
@@ -97,6 +97,7 @@ async def service(
             await assembly.budget.vouch(discover())
         parts = assembly.parts(metrics, reread or (lambda _: configuration))
         await calendar
+        stack.enter_context(watched(metrics.histogram("event_loop_stall_ms").observe, tell))
         parts.loops.start()
         stack.push_async_callback(_gone, parts)
         yield parts
@@ -284,7 +285,7 @@ class _Assembly:
             ),
             "alone": self.alone.run,
             "intake": self.intake.run,
-            "scan": lambda: _scan(self.finder, self.in_force),
+            "scan": self.finder.run,
             "backfill": worker.run,
             "expire": lambda: expire.run(self.database, self.in_force, self.tell, self.vendor_time),
             "clock": lambda: timekeeping.run(self.database, self.vendor_time, self.tell),
@@ -330,6 +331,7 @@ class _Assembly:
             finder=self.finder,
             intake=self.intake,
             loops=self.loops(),
+            following=Tasks("client", self.tell),
             tell=self.tell,
             clock=self.clock,
             started_at=self.clock(),
@@ -351,11 +353,14 @@ async def _quiet(database: Database, now: float) -> bool:
 
 
 async def _gone(parts: Parts) -> None:
-    """End the loops, and be no replica any more."""
+    """End the loops, and be no replica any more; what cannot be done of it the others see by themselves."""
     await parts.loops.stop()
-    with suppress(StoreUnavailable):  # then the others see it by themselves
-        await parts.queue.leave()
-        await parts.replicas.leave()
+    steps: list[tuple[str, Step]] = [
+        ("end the clients", lambda: parts.following.stop(0.0)),
+        ("leave the replicas", parts.replicas.leave),
+        ("leave the queue", parts.queue.leave),
+    ]
+    await each(steps, parts.tell)
 
 
 def _name() -> str:
@@ -380,14 +385,6 @@ def routing(
     return Router(roster, caller, clock, sleep)
 
 
-async def _scan(finder: Finder, in_force: InForce) -> None:
-    """Look for gaps at once, then again and again, while sweeping is enabled."""
-    while True:
-        if in_force.settings.local_sweep_enabled:
-            await finder.scan()
-        await asyncio.sleep(in_force.settings.gap_scan_sec)
-
-
-async def _stopped(task: asyncio.Task[Any]) -> None:
+async def _ended(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait({task})

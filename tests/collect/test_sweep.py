@@ -1,6 +1,7 @@
 """The sweeper over a real universe and a real queue."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -11,6 +12,7 @@ from market_data.providers import discover
 from market_data.queue import Job, Queue
 from market_data.route.account import accounts
 from market_data.route.roster import Roster
+from market_data.route.standing import Standing
 from market_data.settings import InForce, read
 from market_data.store import cursor, universe
 from market_data.store.connect import Database
@@ -146,3 +148,20 @@ async def test_an_empty_universe_is_said_now_and_then_until_it_is_filled(
     await universe.put(database, [AAPL])
     await one.sweep(NOW + 1300)
     assert len([event for event in events if isinstance(event, UniverseEmpty)]) == 2
+
+
+async def test_what_is_known_of_the_providers_is_read_on_the_event_loop_alone(
+    database: Database, queues: tuple[Queue, Queue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set[int]()
+    for name in ("track", "state_of", "score_of", "cordon"):
+        real = getattr(Standing, name)
+
+        def noted(*given: object, real: Callable[..., object] = real) -> object:
+            threads.add(threading.get_ident())
+            return real(*given)
+
+        monkeypatch.setattr(Standing, name, noted)
+    await universe.put(database, [AAPL, KO, BITCOIN])
+    assert await sweeper(database, queues[0]).sweep(NOW) == 3
+    assert threads == {threading.get_ident()}

@@ -22,6 +22,7 @@ HEALTH = 'probe_success{job="blackbox-http-market-data-health"}'
 WEBSOCKET = 'probe_success{job="blackbox-ws-market-data"}'
 CALLS = 'provider_selected_total{provider="yahoo",capability="bars_1m"}'
 FAULTS = 'provider_errors_total{provider="yahoo",endpoint="chart",code="%s"}'
+FAILURES = 'loop_failures_total{loop="backfill",error="%s",instance="a"}'
 DAY = "x2000"
 
 
@@ -91,6 +92,16 @@ CASES = {
             'store_up{store="redis",instance="b"}': f"1+0{DAY}",
         },
         ({'store_up{store="redis",instance="a"}': f"1+0{DAY}"},),
+    ),
+    "LoopFailing": Case(
+        {FAILURES % "KeyError": "0+10" + DAY},
+        ({FAILURES % "StoreUnavailable": "0+1" + DAY}, {FAILURES % "KeyError": "0 1 2 2+0" + DAY}),
+        since=STEP,
+    ),
+    "EventLoopStalled": Case(
+        {'event_loop_stalls_total{instance="a"}': "0+50" + DAY},
+        ({'event_loop_stalls_total{instance="a"}': "0 4 8+0" + DAY},),
+        since=STEP,
     ),
     "ClockWrong": Case(
         {

@@ -112,7 +112,8 @@ class Inside:
                 return rounds  # providers that ask for rests let time pass: a scenario has its next turn
             pause = await self.worker._start_some()
             if self.worker._running:
-                await asyncio.wait(self.worker._running)
+                while self.worker._running:
+                    await self.worker._running.wait_for_one()
             elif pause >= 1.0:
                 return rounds
         raise AssertionError(f"after {MOST_ROUNDS} backfills more are due at the same moment")

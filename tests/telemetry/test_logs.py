@@ -26,6 +26,7 @@ from market_data.events import (
     JobDropped,
     JobFinished,
     LoopFailed,
+    LoopStalled,
     MessagesDropped,
     ProviderAsked,
     Published,
@@ -94,6 +95,7 @@ LINES: list[tuple[Event, str, str]] = [
     (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
     (ClockCompared(30.1, 0, "30 s"), "warning", "The clock was compared with the providers' clocks"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
+    (LoopStalled(3, 41.5, "bars.intraday:10"), "warning", "The event loop was held up"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]
 
@@ -165,7 +167,7 @@ def test_a_line_of_text_is_one_line_with_level_and_event(detail: str) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        LoopFailed("push", "ValueError: boom", ValueError("boom")),
+        LoopFailed("push", "ValueError: boom", "ValueError", ValueError("boom")),
         JobFinished("bars_1m", "AAPL", "none", "failed", 1.0, "ValueError: boom", ValueError("boom")),
         BackfillEnded(7, "T0", "AAPL", "queued", 1, 0, 1.0, "ValueError: boom", ValueError("boom")),
     ],

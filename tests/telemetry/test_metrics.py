@@ -17,6 +17,7 @@ from market_data.events import (
     JobDropped,
     JobFinished,
     LoopFailed,
+    LoopStalled,
     MessagesDropped,
     ProviderAsked,
     Published,
@@ -59,6 +60,9 @@ EXPECTED = {
     "store_up": (Gauge, ("store",)),
     "market_open": (Gauge, ("exchange",)),
     "clock_offset_seconds": (Gauge, ()),
+    "loop_failures_total": (Counter, ("loop", "error")),
+    "event_loop_stall_ms": (Histogram, ()),
+    "event_loop_stalls_total": (Counter, ()),
 }
 
 
@@ -150,7 +154,11 @@ ASKED: dict[Sample, float] = {
         (Swept(10, 5, 3.0), {}),
         (UniverseEmpty("add AAPL"), {}),
         (Skipped("ODD", "no calendar"), {}),
-        (LoopFailed("push", "Redis cannot be reached"), {}),
+        (LoopStalled(3, 41.5, "market_data.serve.bars.intraday:10"), {("event_loop_stalls_total",): 3}),
+        (
+            LoopFailed("push", "Redis cannot be reached", "StoreUnavailable"),
+            {("loop_failures_total", "StoreUnavailable", "push"): 1},
+        ),
     ],
     ids=repr,
 )

@@ -138,6 +138,26 @@ ALERTS = (
         PERFORMANCE,
     ),
     Alert(
+        "LoopFailing",
+        'sum by (instance, loop, error) (increase(loop_failures_total{error!="StoreUnavailable"}[10m])) > 3',
+        "5m",
+        "warning",
+        "{{ $labels.loop }} fails again and again",
+        "{{ $labels.loop }} of {{ $labels.instance }} ended with {{ $labels.error }} more than three times in ten "
+        "minutes, and was started again.",
+        PERFORMANCE,
+    ),
+    Alert(
+        "EventLoopStalled",
+        "sum by (instance) (increase(event_loop_stalls_total[5m])) > 10",
+        "5m",
+        "warning",
+        "The event loop is held up",
+        "{{ $labels.instance }} was held up for over 20 ms {{ $value | humanize }} times in five minutes: all clients "
+        "waited.",
+        PERFORMANCE,
+    ),
+    Alert(
         "ClockWrong",
         "max by (instance) (abs(clock_offset_seconds)) > 2",
         "5m",

@@ -316,6 +316,33 @@ BOARDS = (
                 names=((0, "OUT"), (1, "UP")),
             ),
             Panel(
+                "Event loop",
+                "How long one turn holds the event loop up, less waiting for a CPU; all clients wait meanwhile.",
+                "ms",
+                (
+                    Query(
+                        "histogram_quantile(0.999, sum by (le, instance) (rate(event_loop_stall_ms_bucket[5m])))",
+                        "p99.9 {{instance}}",
+                    ),
+                    Query(
+                        "sum by (instance) (increase(event_loop_stalls_total[5m]))", "over 20 ms {{instance}}"
+                    ),
+                ),
+                alerts=("EventLoopStalled",),
+            ),
+            Panel(
+                "Failures of background tasks",
+                "Loops that ended with an error and were started again, and steps of a shutdown that failed.",
+                "short",
+                (
+                    Query(
+                        "sum by (instance, loop, error) (increase(loop_failures_total[10m]))",
+                        "{{loop}} {{error}} {{instance}}",
+                    ),
+                ),
+                alerts=("LoopFailing",),
+            ),
+            Panel(
                 "Clock",
                 "How far each machine's clock is ahead of the providers' clocks; beyond 2 s it is wrong.",
                 "s",

@@ -1,5 +1,6 @@
 """Finds gaps: sessions less bars less vacancies. Nothing is remembered but the bars themselves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,13 @@ class Finder:
         self.horizon = Horizon(self.database, self.roster, self.clock)
         self.letters = Letters(self.database, self.roster, self.in_force)
         self.recheck = Rechecker(self.database, self.in_force)
+
+    async def run(self) -> None:
+        """Look for gaps at once, then again and again, while sweeping is enabled; until cancelled."""
+        while True:
+            if self.in_force.settings.local_sweep_enabled:
+                await self.scan()
+            await asyncio.sleep(self.in_force.settings.gap_scan_sec)
 
     async def scan(self) -> int:
         """Look at the running session of every series, and at an older part of it, another one at each call.

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from time import perf_counter
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from market_data.calendar import check_row
 from market_data.errors import NoCalendar, NoProvider, ProviderAnswer, StoreUnavailable
 from market_data.events import BackfillEnded, Tell
 from market_data.gather import Gather
+from market_data.loops import Tasks, each, helped
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.span import Span
 from market_data.settings import InForce
@@ -81,22 +83,25 @@ class Worker:
         self._owner = owner
         self._tell = tell
         self._turns: Iterator[Tier] = cycle(TURNS)
-        self._running: dict[asyncio.Task[None], Claimed] = {}
+        self._running: Tasks[Claimed] = Tasks("backfill", tell)
 
     @property
     def _lease(self) -> float:
         return self._in_force.settings.backfill_lease_sec
 
     async def run(self) -> None:
-        """Claim and do backfills until cancelled; StoreUnavailable when the ledger cannot be reached."""
-        keeping = asyncio.create_task(self._keep_leases())
-        try:
-            while True:
-                pause = await self._start_some()
-                await asyncio.sleep(pause)
-        finally:
-            keeping.cancel()
-            await self._stop()
+        """Claim and do backfills until cancelled; StoreUnavailable when the ledger cannot be reached.
+
+        However it ends, backfills under way have STOP_SECONDS to end, with their leases kept; then they are
+        handed back. It ends when their leases cannot be kept for a reason that no outage explains.
+        """
+        async with helped(self._keep_leases):
+            try:
+                while True:
+                    pause = await self._start_some()
+                    await asyncio.sleep(pause)
+            finally:
+                await self._stop()
 
     async def _start_some(self) -> float:
         """Start the next backfill, of the tier whose turn it is or of the next that has one.
@@ -106,15 +111,13 @@ class Worker:
         """
         for _ in TURNS:
             tier = next(self._turns)
-            under_way = sum(one.tier is tier for one in self._running.values())
+            under_way = sum(one.tier is tier for one in self._running.items)
             if under_way >= self._in_force.settings.backfill_concurrency(tier):
                 continue
             for claimed in await ledger.claim(self._database, self._owner, tier, 1, self._lease):
                 if await self._came_by_itself(claimed):
                     return 0.0
-                task = asyncio.create_task(self._do(claimed))
-                self._running[task] = claimed
-                task.add_done_callback(self._running.pop)
+                self._running.start(self._do(claimed), claimed)
                 return 1 / self._in_force.settings.backfill_dispatch_rate_per_sec
         return POLL_SECONDS
 
@@ -137,34 +140,25 @@ class Worker:
         while True:
             await asyncio.sleep(self._lease / 3)
             with suppress(StoreUnavailable):  # then they run out, and whoever sees the ledger claims them
-                ids = [one.id for one in self._running.values()]
-                own = await ledger.extend(self._database, self._owner, ids, self._lease)
-                for task, claimed in list(self._running.items()):
-                    if claimed.id in ids and claimed.id not in own:
-                        task.cancel()
+                ids = {one.id for one in self._running.items}
+                own = await ledger.extend(self._database, self._owner, list(ids), self._lease)
+                self._running.cancel((ids - set(own)).__contains__)
 
     async def _stop(self) -> None:
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=STOP_SECONDS)
-        left = [self._running[task] for task in late]
-        for task in late:
-            task.cancel()
-        with suppress(StoreUnavailable):
-            for one in left:
-                await ledger.settle(self._database, one, self._owner, status="queued", free=True)
+        left = await self._running.stop(STOP_SECONDS)
+        await each([("hand back backfills", partial(self._hand_back, one)) for one in left], self._tell)
+
+    async def _hand_back(self, claimed: Claimed, why: str = "", wait: float = 0.0) -> None:
+        """Queue what was not done: it is no attempt."""
+        await self._settled(claimed, "queued", why, free=True, wait=wait)
 
     async def _do(self, claimed: Claimed) -> None:
         started = perf_counter()
         try:
             self._ended(claimed, await self._attempt(claimed), started)
         except StoreUnavailable as error:
-            await self._hand_back(claimed, str(error))
-
-    async def _hand_back(self, claimed: Claimed, why: str) -> None:
-        """Queue what an outage kept from being done: it is no attempt."""
-        with suppress(StoreUnavailable):  # then its lease runs out, and it is claimed again
-            await self._settled(claimed, "queued", why, free=True, wait=OUTAGE_PAUSE)
+            with suppress(StoreUnavailable):  # then its lease runs out, and it is claimed again
+                await self._hand_back(claimed, str(error), OUTAGE_PAUSE)
 
     def _ended(self, claimed: Claimed, how: Ended, started: float) -> None:
         elapsed = (perf_counter() - started) * 1000

@@ -23,6 +23,7 @@ from market_data.errors import (
     Unavailable,
 )
 from market_data.hosting import database_url
+from market_data.loops import task_group
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
@@ -264,16 +265,15 @@ async def _redis(settings: Settings) -> Finding:
 async def _providers(configuration: Configuration, vendor_time: VendorTime, *, ask: bool) -> list[Finding]:
     providers = discover()
     known = accounts(configuration, providers)
-    async with Transport() as transport:
-        found = await asyncio.gather(
-            *(
-                _provider(
-                    transport, one, known[name], configuration.settings, vendor_time=vendor_time, ask=ask
-                )
-                for name, one in providers.items()
+    async with Transport() as transport, task_group() as group:
+        settings = configuration.settings
+        found = [
+            group.create_task(
+                _provider(transport, one, known[name], settings, vendor_time=vendor_time, ask=ask)
             )
-        )
-    return [finding for findings in found for finding in findings] + [
+            for name, one in providers.items()
+        ]
+    return [finding for findings in found for finding in findings.result()] + [
         Finding(area="terms", name=name, ok=True, found=one.facts.terms)
         for name, one in providers.items()
         if known[name].key or not one.facts.needs_key

@@ -38,13 +38,14 @@ def run(start: Callable[[], Coroutine[None, None, None]]) -> None:
 
 async def _until_told(work: Coroutine[None, None, None]) -> None:
     """One way to stop, whether it is still starting or has run for days: the work is cancelled, once."""
-    running, told = asyncio.create_task(work), False
+    running, told = asyncio.current_task(), False
 
     def stop() -> None:
         nonlocal told
         if not told:  # a second Ctrl-C must not interrupt the stopping: it has bounds of its own
             told = True
             say("stopping: no new requests, jobs under way are finished")
+            assert running is not None  # noqa: S101 - it is a task that runs this
             running.cancel()
 
     loop = asyncio.get_running_loop()
@@ -52,7 +53,7 @@ async def _until_told(work: Coroutine[None, None, None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        await running
+        await work
     except asyncio.CancelledError:
         say("stopped; the data are kept and the next start finds them")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from market_data.collect.fetch import Fetcher
 from market_data.collect.quotes import QuoteSweeper
 from market_data.collect.sweep import Sweeper
+from market_data.loops import task_group
 from market_data.market.noted import holds
 from market_data.queue import Job
 from market_data.replicas import Replicas
@@ -65,7 +66,7 @@ class Alone:
                 if self._replicas.out:
                     await self._fetcher.do(job)
 
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             for job in mine:
                 group.create_task(one(job))
         return len(mine)

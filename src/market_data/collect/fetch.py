@@ -8,8 +8,9 @@ from time import perf_counter
 
 from market_data.collect.quote import Quoter
 from market_data.errors import NoProvider, ProviderAnswer, StoreUnavailable
-from market_data.events import JobFinished, LoopFailed, Tell
+from market_data.events import JobFinished, Tell
 from market_data.gather import Gather
+from market_data.loops import Tasks, each, helped
 from market_data.market.interval import Interval
 from market_data.market.noted import holds
 from market_data.market.span import Span
@@ -25,6 +26,8 @@ MOST_QUIET = 20_000
 """Such series that are remembered; past it the oldest is forgotten, which costs some calls."""
 STOP_SECONDS = 10.0
 """How long jobs under way may take to end when the service stops; then they are handed back."""
+END_SECONDS = 5.0
+"""How long it may take to note how the last ones ended; where it is not noted, others do them again."""
 BEAT_SECONDS = 2.0
 """How often jobs under way are shown to be alive: several times before others would take them over."""
 DONE_SECONDS = 0.02
@@ -73,8 +76,8 @@ class Fetcher:
         self._done: Together[Claimed, None] = Together(
             self._all_done, seconds=DONE_SECONDS, most=MOST_AT_ONCE
         )
-        self._running: dict[asyncio.Task[None], Claimed] = {}
-        self._ending: dict[asyncio.Task[None], Claimed] = {}
+        self._running: Tasks[Claimed] = Tasks("fetch", tell)
+        self._ending: Tasks[Claimed] = Tasks("fetch", tell)
         self._quiet: OrderedDict[str, float] = OrderedDict()  # by key, until when one empty answer is enough
 
     async def work(self) -> None:
@@ -82,52 +85,39 @@ class Fetcher:
 
         When it is cancelled, jobs under way have STOP_SECONDS to end; then they are handed back.
         """
-        keeping = asyncio.create_task(self._keep())
-        try:
-            while True:
-                await self._start(await self._queue.claim(await self._room()))
-                if keeping.done():
-                    keeping.result()
-        finally:
-            keeping.cancel()
-            await self._stop()
+        async with helped(self._keep):
+            try:
+                while True:
+                    self._start(await self._queue.claim(await self._room()))
+            finally:
+                await self._stop()
 
-    async def _start(self, claimed: Iterable[Claimed]) -> None:
+    def _start(self, claimed: Iterable[Claimed]) -> None:
         for one in claimed:
-            task = asyncio.create_task(self._do(one))
-            self._running[task] = one
-            task.add_done_callback(self._running.pop)
+            self._running.start(self._do(one), one)
 
     async def _room(self) -> int:
         """How many more jobs may run; waits until it is one."""
         most = self._router.settings.fetch_concurrency
         while len(self._running) >= most:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            await self._running.wait_for_one()
         return most - len(self._running)
 
     async def _keep(self) -> None:
         """Show that what is under way here is alive, and take over what is not alive elsewhere."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            lost = await self._queue.beat([*self._running.values(), *self._ending.values()])
-            for task, claimed in list(self._running.items()):
-                if claimed in lost:  # somebody has taken it over while we stood still
-                    task.cancel()
+            lost = await self._queue.beat([*self._running.items, *self._ending.items])
+            self._running.cancel(lost.__contains__)  # somebody has taken it over while we stood still
             room = self._router.settings.fetch_concurrency - len(self._running)
             if room > 0:
-                await self._start(await self._queue.take_over(room))
+                self._start(await self._queue.take_over(room))
 
     async def _stop(self) -> None:
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=STOP_SECONDS)
-            left = [self._running[task] for task in late]
-            for task in late:
-                task.cancel()
-            if left:
-                await asyncio.wait(late)
-                await self._ended(self._queue.give_back(*left))
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=STOP_SECONDS)
+        left = await self._running.stop(STOP_SECONDS)
+        if left:
+            await each([("hand back fetch jobs", lambda: self._queue.give_back(*left))], self._tell)
+        await self._ending.stop(END_SECONDS)
 
     async def _do(self, claimed: Claimed) -> None:
         outcome, detail = await self.do(claimed.job)
@@ -138,10 +128,8 @@ class Fetcher:
             ending = self._queue.bury(claimed, detail)
         else:
             ending = self._done(claimed)
-        # beside the next job: it has only to be noted
-        task = asyncio.create_task(self._ended(ending))
-        self._ending[task] = claimed
-        task.add_done_callback(self._ending.pop)
+        # beside the next job: it has only to be noted; else somebody takes it over, and finds nothing due
+        self._ending.start(ending, claimed)
 
     async def do(self, job: Job) -> tuple[str, str]:
         """Do a job, tell how it ended, and return that: the outcome of JobFinished and what was wrong."""
@@ -167,12 +155,6 @@ class Fetcher:
     async def _all_done(self, claimed: Sequence[Claimed]) -> list[None]:
         await self._queue.done(*claimed)
         return [None] * len(claimed)
-
-    async def _ended(self, ending: Awaitable[None]) -> None:
-        try:
-            await ending
-        except StoreUnavailable as error:  # somebody takes it over, and finds that nothing is due
-            self._tell(LoopFailed("fetch", str(error)))
 
     def _keep_quiet(self, job: Job) -> None:
         self._quiet[job.key] = self._clock() + QUIET_SECONDS

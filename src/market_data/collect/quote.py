@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from market_data.errors import StoreUnavailable
-from market_data.events import LoopFailed, Tell
+from market_data.events import Tell
+from market_data.loops import failed
 from market_data.market.bar import Quote
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType
@@ -67,4 +68,4 @@ class Quoter:
         try:
             await self._ticker.publish(new)
         except StoreUnavailable as error:  # it is stored, and the next one is told
-            self._tell(LoopFailed("ticker", str(error)))
+            self._tell(failed("ticker", error))

@@ -3,18 +3,19 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.collect.plan import Planned, plan
-from market_data.errors import NoCalendar
 from market_data.events import Skipped, Swept, Tell, UniverseEmpty
+from market_data.loops import beside
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.noted import holds
+from market_data.market.session import MarketHours
 from market_data.market.span import Span
 from market_data.queue import Job, Queue
 from market_data.route.roster import Roster
@@ -89,30 +90,22 @@ class Sweeper:
         """The universe, and a job for each of its series that is due at `now`; StoreUnavailable."""
         instruments = await universe.load(self._database)
         known = await cursors.all_cursors(self._database)
-        # beside the event loop: a large universe takes a while, in which clients would wait for their bars
-        return instruments, await asyncio.to_thread(lambda: list(self.jobs(instruments, known, now)))
+        # beside the event loop: a large universe takes a while, in which clients would wait for their bars;
+        # what is known of the providers is read on it, since their answers change that
+        placed, skipped = await beside(lambda: _placed(instruments))
+        for one in skipped:
+            self._tell(one)
+        rhythms = self._rhythms(Counter(one.tier for one in instruments), placed)
+        life = self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
+        return instruments, await beside(lambda: list(_jobs(placed, rhythms, known, now, life)))
 
-    def jobs(
-        self, instruments: Iterable[Instrument], known: Mapping[tuple[str, str], Cursor], now: float
-    ) -> Iterable[Job]:
-        """A job for each series that is due at `now`, at the cadence that the budgets allow."""
-        instruments = list(instruments)
-        cadences = self._cadences(Counter(instrument.tier for instrument in instruments))
-        rhythms: dict[tuple[Tier, str], list[tuple[Capability, Interval, Rhythm]]] = {}
-        for one in instruments:
-            try:
-                hours = hours_of(one.exchange, one.asset_type)
-            except NoCalendar as error:
-                self._tell(Skipped(one.symbol, str(error)))
-                continue
-            key = one.tier, hours.regular.name
-            if key not in rhythms:
-                rhythms[key] = [self._rhythm(*line, hours.regular.name) for line in cadences[one.tier]]
-            for capability, interval, rhythm in rhythms[key]:
-                cursor = known.get((one.symbol, interval.value))
-                span = due(interval, hours, cursor, rhythm, now)
-                if span is not None:
-                    yield self._job(one, capability, span, now)
+    def _rhythms(self, symbols: Mapping[Tier, int], placed: "_Placed") -> "_Rhythms":
+        """By tier and calendar, how often and how late each kind of bars is asked for, as budgets allow."""
+        cadences = self._cadences(symbols)
+        return {
+            (tier, calendar): [self._rhythm(*line, calendar) for line in cadences[tier]]
+            for tier, calendar in {(one.tier, hours.regular.name) for one, hours in placed}
+        }
 
     def _cadences(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Interval, float]]]:
         slack = self._roster.settings.local_sweep_tick_sec * SLACK
@@ -130,19 +123,52 @@ class Sweeper:
         """The rhythm of a calendar's bars: a bar is due when the fastest provider is known to have it."""
         return capability, interval, Rhythm(cadence, self._roster.settled_after(capability, calendar))
 
-    def _job(self, one: Instrument, capability: Capability, span: Span, now: float) -> Job:
-        life = self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
-        return Job(
-            symbol=one.symbol,
-            exchange=one.exchange,
-            asset_type=one.asset_type,
-            tier=one.tier,
-            capability=capability,
-            start=span.start,
-            end=span.end,
-            made_at=now,
-            expires_at=now + life,
-        )
+
+_Placed = Sequence[tuple[Instrument, MarketHours]]
+_Rhythms = Mapping[tuple[Tier, str], Sequence[tuple[Capability, Interval, Rhythm]]]
+"""By tier and calendar."""
+
+
+def _placed(instruments: Iterable[Instrument]) -> tuple[_Placed, list[Skipped]]:
+    """Instruments with their hours, and those whose exchange has no calendar, with why."""
+    placed, skipped = list[tuple[Instrument, MarketHours]](), list[Skipped]()
+    for one in instruments:
+        try:
+            hours = hours_of(one.exchange, one.asset_type)
+        except NoCalendar as error:
+            skipped.append(Skipped(one.symbol, str(error)))
+        else:
+            placed.append((one, hours))
+    return placed, skipped
+
+
+def _jobs(
+    placed: _Placed,
+    rhythms: _Rhythms,
+    known: Mapping[tuple[str, str], Cursor],
+    now: float,
+    life: float,
+) -> Iterator[Job]:
+    """A job for each series that is due at `now`; it expires `life` seconds later."""
+    for one, hours in placed:
+        for capability, interval, rhythm in rhythms[one.tier, hours.regular.name]:
+            span = due(interval, hours, known.get((one.symbol, interval.value)), rhythm, now)
+            if span is not None:
+                yield _job(one, capability, span, now, life)
+
+
+def _job(one: Instrument, capability: Capability, span: Span, now: float, life: float) -> Job:
+    return Job(
+        symbol=one.symbol,
+        exchange=one.exchange,
+        asset_type=one.asset_type,
+        tier=one.tier,
+        capability=capability,
+        start=span.start,
+        end=span.end,
+        made_at=now,
+        expires_at=now + life,
+    )
 
 
 class Sweeps:

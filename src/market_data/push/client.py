@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from market_data.errors import BadQuestion, StoreUnavailable
-from market_data.events import LoopFailed, MessagesDropped, Tell
+from market_data.events import MessagesDropped, Tell
+from market_data.loops import failed
 from market_data.market.instrument import Instrument
 from market_data.market.spelling import spellings
 from market_data.push import frame, session
@@ -202,7 +203,7 @@ class Client:
         except StoreUnavailable as error:
             self.close(Close.TRY_AGAIN, str(error))
         except Exception as error:  # noqa: BLE001 - a bug: the client must not go on as if nothing were wrong
-            self._desk.tell(LoopFailed("client", f"{type(error).__name__}: {error}", error))
+            self._desk.tell(failed("client", error))
             self.close(Close.TRY_AGAIN, "it failed here: come back")
 
     async def _obey(

@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Protocol
 
 from market_data.errors import StoreUnavailable
-from market_data.events import LoopFailed, Published, Tell
+from market_data.events import Published, Tell
+from market_data.loops import failed, shared
 from market_data.market.interval import Interval
 from market_data.publish import Publisher
 from market_data.push import frame
@@ -166,7 +167,7 @@ class Hub:
         while (state := self._states.get(series)) is None:
             load = self._loads.get(series)
             if load is None:
-                load = self._loads[series] = asyncio.create_task(self._load(series))
+                load = self._loads[series] = shared(self._load(series))
                 load.add_done_callback(lambda _: self._loads.pop(series, None))
             await asyncio.shield(load)
         return state.bodies()
@@ -256,7 +257,7 @@ class Hub:
         try:
             follower.deliver(messages, frames)
         except Exception as error:  # noqa: BLE001 - a bug that one client meets must not make holes for others
-            self._tell(LoopFailed("push", f"a client was sent away: {type(error).__name__}: {error}", error))
+            self._tell(failed("push to a client", error))
             follower.close(Close.TRY_AGAIN, "it failed here: come back, with the last position as since")
 
     def _take(self, publication: Publication) -> Message:

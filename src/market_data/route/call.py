@@ -7,7 +7,8 @@ from time import perf_counter
 from typing import NamedTuple, TypeVar
 
 from market_data.errors import Malformed, ProviderFault, StoreUnavailable, TimedOut
-from market_data.events import LoopFailed, ProviderAsked, Tell
+from market_data.events import ProviderAsked, Tell
+from market_data.loops import failed
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
 from market_data.market.split import joined
@@ -200,7 +201,7 @@ class Caller:
         try:
             await self._budget.settle(spent)
         except StoreUnavailable as error:  # it counts to the end of its hold: too long, never too short
-            self._tell(LoopFailed("budget", str(error)))
+            self._tell(failed("budget", error))
 
     def _time_left(self, deadline: float) -> float:
         """Seconds that one call may take; raises OutOfTime if there are none."""

@@ -9,6 +9,7 @@ from litestar import MediaType, Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
 
 from market_data.errors import StoreUnavailable
+from market_data.loops import task_group
 from market_data.serve.parts import Given, Parts
 from market_data.serve.problem import can_fail
 from market_data.store import universe
@@ -59,7 +60,9 @@ async def health(parts: Given) -> Response[HealthAnswer]:
     out: then each replica collects its share within its share of the budgets, and nothing is streamed; and
     while the machine's clock is wrong by those of the providers.
     """
-    database, redis = await asyncio.gather(_database(parts), _redis(parts))
+    async with task_group() as group:
+        looks = group.create_task(_database(parts)), group.create_task(_redis(parts))
+    database, redis = (one.result() for one in looks)
     collector, providers, clock = await _collector(parts, database), _providers(parts), _clock(parts)
     works = database.ok and collector.ok
     answer = HealthAnswer(

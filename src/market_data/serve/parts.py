@@ -16,10 +16,10 @@ from market_data.collect.intake import Intake
 from market_data.collect.quote import Quoter
 from market_data.errors import BadQuestion
 from market_data.events import Tell
-from market_data.loops import Loops
+from market_data.loops import Loops, Tasks
 from market_data.market.foreign import exchange_of
 from market_data.market.instrument import Instrument, read_symbol
-from market_data.push.client import Desk
+from market_data.push.client import Client, Desk
 from market_data.push.hub import Hub
 from market_data.push.quotes import Quotes
 from market_data.queue import Queue
@@ -50,6 +50,7 @@ class Parts:
     finder: Finder
     intake: Intake
     loops: Loops
+    following: Tasks[Client]  # what clients of the stream ask for is done there
     tell: Tell
     clock: Callable[[], float]
     started_at: float

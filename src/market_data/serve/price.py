@@ -9,6 +9,7 @@ from litestar import get
 
 from market_data.calendar import hours_of
 from market_data.errors import NoProvider, StoreUnavailable
+from market_data.loops import shared
 from market_data.market.instrument import Instrument
 from market_data.market.interval import Interval
 from market_data.market.noted import CLOCKS_DIFFER, holds
@@ -65,16 +66,10 @@ async def _asked(parts: Parts, instrument: Instrument) -> KnownQuote:
     """A provider's quote; callers who ask for a symbol at the same time share one question."""
     asking = parts.asking.get(instrument.symbol)
     if asking is None:
-        asking = asyncio.create_task(parts.quoter.one(instrument.symbol, instrument.asset_type, trials=False))
+        asking = shared(parts.quoter.one(instrument.symbol, instrument.asset_type, trials=False))
         parts.asking[instrument.symbol] = asking
-        asking.add_done_callback(lambda task: _answered(parts, instrument.symbol, task))
+        asking.add_done_callback(lambda _: parts.asking.pop(instrument.symbol, None))
     return await asyncio.shield(asking)
-
-
-def _answered(parts: Parts, symbol: str, asking: "asyncio.Task[KnownQuote]") -> None:
-    parts.asking.pop(symbol, None)
-    if not asking.cancelled():
-        asking.exception()  # looked at, even if every caller has gone
 
 
 def _fresh(parts: Parts, instrument: Instrument, quote: KnownQuote) -> bool:

@@ -9,6 +9,7 @@ import uvicorn
 from litestar import Litestar
 
 from market_data.errors import BadConfig
+from market_data.loops import shared
 from market_data.serve.socket import Sockets
 
 DRAIN_SECONDS = 10
@@ -62,7 +63,7 @@ async def answer(
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    serving = shared(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)
     finally:

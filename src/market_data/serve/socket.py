@@ -80,7 +80,7 @@ class Socket(asyncio.Protocol):
         self._protocol = ServerProtocol(max_size=LARGEST_MESSAGE, logger=_log)
         self._transport: asyncio.Transport
         self._client: Client | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._direct = False  # nothing waits in the transport
         self._said: list[bytes] = []  # the frames of a message that is not whole yet
@@ -215,7 +215,7 @@ class Socket(asyncio.Protocol):
                 since=asked.get("since") or None,
                 quotes=asked.get("quotes", "true").lower() != "false",
             )
-        self._task = asyncio.get_running_loop().create_task(self._client.run(first))
+        self._task = self._parts.following.start(self._client.run(first), self._client)
 
     def _take(self, event: object) -> None:
         """A frame of the client: messages are whole texts."""

@@ -164,7 +164,7 @@ async def _told(parts: Parts, first: Subscribe) -> AsyncIterator[bytes]:
     wire = _Wire()
     client = wire.client = Client(parts.desk, wire)
     parts.hub.clients.add(client)
-    running = asyncio.create_task(client.run(first))
+    running = parts.following.start(client.run(first), client)
     try:
         yield b"retry: %d\n\n" % RETRY_MS
         while not wire.closed or wire.waiting:

@@ -10,6 +10,7 @@ from anyio import create_memory_object_stream
 from anyio.streams.memory import MemoryObjectSendStream
 
 from market_data.errors import StoreUnavailable
+from market_data.loops import shared
 from market_data.store.connect import Database
 
 BLOCK_BYTES = 256 * 1024
@@ -26,7 +27,7 @@ async def blocks(database: Database, query: str, *values: object) -> AsyncGenera
     Raises StoreUnavailable where the database cannot be reached or its taker is too slow.
     """
     into, out = create_memory_object_stream[bytes](BLOCKS_WAITING)
-    filling = asyncio.create_task(_fill(database, query, values, into))
+    filling = shared(_fill(database, query, values, into))
     filling.add_done_callback(lambda _: into.close())
     try:
         with out:
@@ -34,7 +35,6 @@ async def blocks(database: Database, query: str, *values: object) -> AsyncGenera
                 yield block
         await filling
     finally:
-        filling.add_done_callback(_seen)
         filling.cancel()
 
 
@@ -58,9 +58,3 @@ async def _fill(
 
     await database.streamed(keep, query, *values)
     await send()
-
-
-def _seen(filling: "asyncio.Task[None]") -> None:
-    """The one who took is told by `await`, or has left: then nobody asks how it ended."""
-    if not filling.cancelled():
-        filling.exception()

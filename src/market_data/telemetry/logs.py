@@ -20,6 +20,7 @@ from market_data.events import (
     JobDropped,
     JobFinished,
     LoopFailed,
+    LoopStalled,
     MessagesDropped,
     ProviderAsked,
     Published,
@@ -61,6 +62,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     ClockCompared: (logging.WARNING, "The clock was compared with the providers' clocks"),
     CalendarChanged: (logging.INFO, "The calendar of an exchange changed"),
     LoopFailed: (logging.ERROR, "A loop failed and starts again"),
+    LoopStalled: (logging.WARNING, "The event loop was held up"),
 }
 
 

@@ -24,6 +24,8 @@ from market_data.events import (
     Event,
     GapsFound,
     JobFinished,
+    LoopFailed,
+    LoopStalled,
     MessagesDropped,
     ProviderAsked,
     Published,
@@ -111,6 +113,19 @@ METRICS = (
         (),
         "Seconds that our clock is ahead of the providers' (less than 0: behind); 0 while none sends it.",
     ),
+    Metric(
+        Counter,
+        "loop_failures_total",
+        ("loop", "error"),
+        "Errors that ended a background task or a step of the shutdown, by the kind of error.",
+    ),
+    Metric(
+        Histogram,
+        "event_loop_stall_ms",
+        (),
+        "How long the event loop was held up, looked at every 5 ms, less waiting for a CPU, in ms.",
+    ),
+    Metric(Counter, "event_loop_stalls_total", (), "Times that the event loop was held up for over 20 ms."),
     Metric(Gauge, "market_open", ("exchange",), "1 while the exchange's regular session is open."),
     Metric(Histogram, "write_batch_ms", (), "How long writing one answer took, in ms."),
     Metric(Gauge, "ws_clients_gauge", (), "WebSocket clients at present."),
@@ -207,6 +222,12 @@ class Metrics:
     def _backfill_ended(self, event: BackfillEnded) -> None:
         self.counter("backfill_jobs_completed_total", event.tier, event.status).inc()
 
+    def _loop_failed(self, event: LoopFailed) -> None:
+        self.counter("loop_failures_total", event.loop, event.kind).inc()
+
+    def _loop_stalled(self, event: LoopStalled) -> None:
+        self.counter("event_loop_stalls_total").inc(event.stalls)
+
     def _messages_dropped(self, event: MessagesDropped) -> None:
         self.counter("ws_dropped_messages_total").inc(event.count)
 
@@ -220,6 +241,8 @@ _COUNTED: dict[type[Event], Callable[[Metrics, Any], None]] = {
     GapsFound: Metrics._gaps_found,
     BackfillsQueued: Metrics._backfills_queued,
     BackfillEnded: Metrics._backfill_ended,
+    LoopFailed: Metrics._loop_failed,
+    LoopStalled: Metrics._loop_stalled,
     MessagesDropped: Metrics._messages_dropped,
 }
 """By the kind of event, what counts it; a table, since it is looked into several times a bar."""

@@ -6,6 +6,7 @@ from math import ceil
 
 from market_data.calendar import hours_of
 from market_data.errors import NoCalendar, StoreUnavailable
+from market_data.loops import task_group
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
@@ -70,9 +71,9 @@ class Scrape:
         metrics.set_gauge("clock_offset_seconds", [((), self._router.caller.vendor_time.offset().seconds)])
         metrics.set_gauge("ws_clients_gauge", [((), len(self._hub.clients))])
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
-        redis, postgresql = await asyncio.gather(
-            _within_time(self._of_redis), _within_time(self._of_database)
-        )
+        async with task_group() as group:
+            looks = [group.create_task(_within_time(look)) for look in (self._of_redis, self._of_database)]
+        redis, postgresql = (one.result() for one in looks)
         for name in (*OF_REDIS, *OF_DATABASE):
             metrics.set_gauge(name, {**(redis or {}), **(postgresql or {})}.get(name, ()))
         up = (("redis", redis), ("postgresql", postgresql))
@@ -86,26 +87,29 @@ class Scrape:
     async def _of_database(self) -> "_Gauges":
         now, settings = self._clock(), self._in_force.settings
         instruments = await universe.load(self._database)
-        newest, depths, rates, doubted, sizes = await asyncio.gather(
-            cursor.newest_bars(self._database, Interval.M1),
-            ledger.depths(self._database),
-            violation_rates(self._database, self._router.roster, instruments, settings, now),
-            quarantine.counts(self._database),
-            self._sizes.now(),
-        )
+        async with task_group() as group:
+            newest = group.create_task(cursor.newest_bars(self._database, Interval.M1))
+            depths = group.create_task(ledger.depths(self._database))
+            rates = group.create_task(
+                violation_rates(self._database, self._router.roster, instruments, settings, now)
+            )
+            doubted = group.create_task(quarantine.counts(self._database))
+            sizes = group.create_task(self._sizes.now())
         return {
             "ingestion_lag_seconds": [
-                ((Interval.M1.value,), ingestion_lag(instruments, newest, settings, now))
+                ((Interval.M1.value,), ingestion_lag(instruments, newest.result(), settings, now))
             ],
             "backfill_queue_depth": [
-                ((tier.value,), one.queued + one.running) for tier, one in depths.items()
+                ((tier.value,), one.queued + one.running) for tier, one in depths.result().items()
             ],
-            "backfill_oldest_age_seconds": [((tier.value,), one.oldest_age) for tier, one in depths.items()],
-            "quarantined_bars": [((reason,), count) for reason, count in doubted.items()],
-            "table_bytes": [((one.table,), one.bytes) for one in sizes],
-            "table_rows": [((one.table,), one.rows) for one in sizes],
+            "backfill_oldest_age_seconds": [
+                ((tier.value,), one.oldest_age) for tier, one in depths.result().items()
+            ],
+            "quarantined_bars": [((reason,), count) for reason, count in doubted.result().items()],
+            "table_bytes": [((one.table,), one.bytes) for one in sizes.result()],
+            "table_rows": [((one.table,), one.rows) for one in sizes.result()],
             "slo_gap_violation_rate": [
-                ((tier.value, interval.value), rate) for (tier, interval), rate in rates.items()
+                ((tier.value, interval.value), rate) for (tier, interval), rate in rates.result().items()
             ],
         }
 
