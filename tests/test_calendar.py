@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
@@ -10,15 +11,18 @@ from pathlib import Path
 from types import ModuleType
 from zoneinfo import ZoneInfo
 
+import exchange_calendars
 import numpy as np
 import pytest
 from exchange_calendars import get_calendar
 
 from market_data.calendar import FIRST_DAY, LAST_DAY, hours_of, read_sessions, schedule_of
-from market_data.market.instrument import AssetType
+from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.session import SessionGrid
 from market_data.market.span import Span, epoch, moment
+from market_data.store import universe
+from market_data.store.connect import Database
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src" / "market_data" / "calendars" / "XNYS.txt"
@@ -156,7 +160,7 @@ def test_a_calendar_that_the_library_refuses_is_an_error_with_its_reason(
 
     monkeypatch.setattr("exchange_calendars.get_calendar", refuse)
     with pytest.raises(ValueError, match=r"'XWBO' cannot be read .*: XWBO from None is out of bounds"):
-        schedule_of.__wrapped__("XWBO")
+        schedule_of("XWBO")
 
 
 def test_new_york_is_known_without_the_library() -> None:
@@ -228,3 +232,36 @@ def test_early_closes_are_those_of_lean(lean: Lean) -> None:
     assert ours.keys() - lean.early.keys() == {"1998-11-27", "1998-12-24", "1999-12-31"}, (
         "its file lacks them"
     )
+
+
+def test_a_calendar_that_cannot_be_built_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = list[str]()
+
+    def refuse(code: str, start: object = None) -> None:
+        tries.append(code)
+        raise ValueError("out of bounds")
+
+    monkeypatch.setattr("exchange_calendars.get_calendar", refuse)
+    for _ in range(3):
+        with pytest.raises(ValueError, match=r"'XKAR' cannot be read .*: out of bounds"):
+            hours_of("XKAR", AssetType.EQUITY)
+    assert tries == ["XKAR", "XKAR"], "from the first day on, then from where its record begins"
+
+
+@pytest.mark.anyio
+async def test_calendars_of_instruments_that_are_read_are_built_off_the_event_loop(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, real = list[int](), exchange_calendars.get_calendar
+
+    def noted(*given: object, **named: object) -> object:
+        threads.append(threading.get_ident())
+        return real(*given, **named)
+
+    monkeypatch.setattr("exchange_calendars.get_calendar", noted)
+    await universe.put(database, [Instrument("VOLV", "XSTO", AssetType.EQUITY, Tier.T0)])
+    (one,) = await universe.load(database)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+    assert hours_of(one.exchange, one.asset_type).regular.name == "XSTO"
+    assert len(threads) == 1, "it is there"

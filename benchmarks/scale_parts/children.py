@@ -58,9 +58,17 @@ Task = TypeVar("Task", Service, Market)
 
 
 @asynccontextmanager
-async def running(task: Service | Market, log: Path) -> AsyncIterator[tuple[int, Ready]]:
-    """The process that does a task, as long as the block: its id, and where it answers."""
-    paths = os.pathsep.join((str(BENCHMARKS), os.environ.get("PYTHONPATH", "")))
+async def running(
+    task: Service | Market, log: Path, *, build: Path | None = None
+) -> AsyncIterator[tuple[int, Ready]]:
+    """The process that does a task, as long as the block: its id, and where it answers.
+
+    `build` is the folder of another build that does it; without it, this one.
+    """
+    sources = (
+        (BENCHMARKS, BENCHMARKS.parent / "src") if build is None else (build / "benchmarks", build / "src")
+    )
+    paths = os.pathsep.join(map(str, sources))
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "scale_parts.children", msgspec.json.encode(task).decode()),
@@ -87,11 +95,12 @@ async def _serve(task: Service) -> None:
     logs.set_up(configuration)
     at = Stores(task.database_url, task.redis_url)
     with listen("127.0.0.1", 0) as listener:
+        gc.collect()
         async with service(configuration, at, clock=lambda: time.time() + task.ahead) as parts:
+            app = await asyncio.to_thread(build, parts)
             _say(Ready(address(listener)))
-            gc.collect()
             gc.freeze()  # as market-data serve does
-            await answer(build(parts), Sockets(parts), listener, parts.loops.finish_work)
+            await answer(app, Sockets(parts), listener, parts.loops.finish_work)
 
 
 async def _simulate(task: Market) -> None:

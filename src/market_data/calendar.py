@@ -1,5 +1,6 @@
 """The sessions of an exchange, from a file or `exchange_calendars`, with what operators announced."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,24 @@ _FORMER_KEPT = 32
 """Hours of another time that are kept: each has the sessions of decades."""
 
 
+async def loaded(exchanges: Iterable[tuple[str, AssetType]]) -> None:
+    """Load the calendars of these in a thread, so that `hours_of` answers at once, or raises at once.
+
+    Whatever reads an instrument or an exchange from outside calls it before the event loop asks for hours: a
+    calendar can take seconds. Where all are known it costs a look into a set for each.
+    """
+    new = {one for one in exchanges if one not in _tried}
+    if new:
+        await asyncio.to_thread(_try, new)
+        _tried.update(new)
+
+
+def _try(exchanges: Iterable[tuple[str, AssetType]]) -> None:
+    for exchange, asset_type in exchanges:
+        with suppress(NoCalendar):  # `hours_of` says so
+            hours_of(exchange, asset_type)
+
+
 def hours_of(exchange: str, asset_type: AssetType, known_at: datetime | None = None) -> MarketHours:
     """The hours in which an instrument trades, with what has been announced; or as known at `known_at`.
 
@@ -76,7 +95,11 @@ def scheduled_hours(exchange: str, asset_type: AssetType) -> MarketHours:
 def code_of(exchange: str) -> str:
     """The code of an exchange's calendar; NoCalendar for an exchange without one."""
     name = exchange.strip().upper()
-    return _CODES.get(name) or _resolved(name)
+    code = _CODES.get(name) or _resolved(name)
+    if code is None:
+        known = ", ".join(sorted(_CODES))
+        raise NoCalendar(f"no calendar for exchange {name!r:.40}: use one of {known}, or an ISO 10383 code")
+    return code
 
 
 def announce(closures: Sequence[Closure]) -> None:
@@ -114,6 +137,7 @@ class _Changed:
     hours: MarketHours
 
 
+_tried = set[tuple[str, AssetType]]()
 _all: tuple[Closure, ...] = ()
 _changed: Mapping[str, _Changed] = {}
 
@@ -129,9 +153,24 @@ def _known(code: str, closures: tuple[Closure, ...]) -> MarketHours:
     return schedule_of(code).hours(closures)
 
 
-@cache
 def schedule_of(code: str) -> Schedule:
-    """The published sessions of a calendar, by its code."""
+    """The published sessions of a calendar, by its code; NoCalendar where they cannot be read."""
+    schedule, why = _found(code)
+    if schedule is None:
+        raise NoCalendar(why)
+    return schedule
+
+
+@cache
+def _found(code: str) -> tuple[Schedule | None, str]:
+    """The schedule, or why there is none: that takes as long to find out, so it is kept too."""
+    try:
+        return _read(code), ""
+    except NoCalendar as error:
+        return None, error.detail
+
+
+def _read(code: str) -> Schedule:
     if code == _ALWAYS:
         return _always_open()
     zone, opens, closes, days = _shipped(code) if code in SHIPPED else _of_library(code)
@@ -147,18 +186,15 @@ def _margins() -> Mapping[str, tuple[int, int]]:
 
 
 @lru_cache(_NAMES_KNOWN)
-def _resolved(name: str) -> str:
-    """The code for which a name is another one in the library, such as XLON for LSE; NoCalendar."""
+def _resolved(name: str) -> str | None:
+    """The code for which a name is another one in the library, such as XLON for LSE; None: it has none."""
     from exchange_calendars.calendar_utils import resolve_alias  # noqa: PLC0415 - brings pandas
     from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
 
     try:
         return str(resolve_alias(name))
     except InvalidCalendarName:
-        known = ", ".join(sorted(_CODES))
-        raise NoCalendar(
-            f"no calendar for exchange {name!r:.40}: use one of {known}, or an ISO 10383 code"
-        ) from None
+        return None
 
 
 def _shipped(code: str) -> tuple[str, Times, Times, Times]:

@@ -237,10 +237,14 @@ class LoopFailed:
 
 @dataclass(frozen=True, slots=True)
 class LoopStalled:
-    """The event loop was held up for too long, `stalls` times; `running` names what ran in the longest."""
+    """The event loop was held up for too long, `stalls` times; `running` names what ran in the longest.
+
+    Where `cpu` is much less than `milliseconds`, it did not compute: it waited in a call, or for the GIL.
+    """
 
     stalls: int
-    milliseconds: float  # the longest
+    milliseconds: float  # of the longest
+    cpu: float  # ms of processor time in the longest
     running: str  # "" where it was over before it could be looked at
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from market_data.calendar import hours_of
+from market_data.calendar import hours_of, loaded
 from market_data.ingest import Delivery, Ingest, Ingested
 from market_data.market.bar import Adjustment, Bars
 from market_data.market.capability import CAPABILITIES
@@ -69,6 +69,7 @@ class Gather:
         assert isinstance(answered.answer, Bars)  # noqa: S101 - the contract of a provider
         if self._look is not None and not restates:
             await self._look(query, answered.provider, answered.reach.adjustment, answered.answer)
+        await loaded([(exchange, query.asset_type)])
         hours = hours_of(exchange, query.asset_type)
         self._learn(answered, hours, interval)
         delivery = Delivery(

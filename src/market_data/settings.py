@@ -121,6 +121,13 @@ class Settings(BaseModel):
     universe_keep_days: Days = Field(
         3650, description="Days that former states and versions of the universe are kept; 0: for ever."
     )
+    slo_scan_sec: float = Field(
+        15.0,
+        ge=0,
+        le=300,
+        description="Seconds for which one scan of lag and violations counts, for all replicas together: as "
+        "often as Prometheus asks; 0: each scrape scans.",
+    )
     gap_scan_sec: float = Field(60.0, ge=0.2, le=3600, description="Seconds between scans for gaps.")
     history_1m_days: History = Field(
         {},

@@ -15,6 +15,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.typing import EncodableT
 
+from market_data.loops import beside
 from market_data.market.bar import KnownBar
 from market_data.market.span import epoch
 from market_data.store.heads import EPOCH
@@ -31,7 +32,9 @@ SERIES_KNOWN = 20_000
 """Series of which only one object is made."""
 SERIES_AT_ONCE = 32
 """Series that are published with one call; each may have thousands of bars."""
-READ_COUNT = 1000
+ENCODED_AT_ONCE = 50
+"""Bars of a change that are encoded on the event loop; more would hold it, and are encoded beside it."""
+READ_COUNT = 200
 READ_BLOCK_MS = 1000
 """How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
 
@@ -105,6 +108,14 @@ def encode(series: Series, bar: KnownBar) -> bytes:
     return msgspec.json.encode(message)
 
 
+def _encoded(series: Series, bars: Sequence[KnownBar]) -> list[EncodableT]:
+    """Of each bar its key, when it was learned, and its message."""
+    found: list[EncodableT] = []
+    for bar in bars:
+        found += [key(series, bar), stamp(bar.as_of), encode(series, bar)]
+    return found
+
+
 def stamp(at: datetime) -> int:
     """Epoch microseconds; 0 stands for no time."""
     return (at - EPOCH) // timedelta(microseconds=1)
@@ -132,8 +143,10 @@ class Stream:
         Returns None; or, if nothing was published, the head as it is.
         """
         offer: list[EncodableT] = [str(series), before, head, f"{at * 1000:.3f}", len(bars)]
-        for bar in bars:
-            offer += [key(series, bar), stamp(bar.as_of), encode(series, bar)]
+        if len(bars) > ENCODED_AT_ONCE:
+            offer += await beside(lambda: _encoded(series, bars))
+        else:
+            offer += _encoded(series, bars)
         return await self._together(offer)
 
     async def _published(self, offers: Sequence[list[EncodableT]]) -> list[int | None]:

@@ -310,6 +310,7 @@ class _Assembly:
         scrape = Scrape(
             metrics,
             database=self.database,
+            redis=self.redis,
             queue=self.queue,
             router=self.router,
             hub=self.hub,

@@ -33,6 +33,7 @@ from market_data.simulate import Plan, Running, SimulatorConfig, start
 from market_data.store import universe
 from market_data.stream import Stream
 from market_data.wiring import service
+from unheld import never_held
 
 NOW = "2024-07-03T15:00:30Z"
 """A half day: New York trades from 13:30 to 17:00."""
@@ -205,7 +206,12 @@ async def _serving(
         simulator = await stack.enter_async_context(
             await start(SimulatorConfig(plans=plans, recorded=recorded), providers_clock)
         )
-        environment = {"LOCAL_SWEEP_ENABLED": "false", **_accounts(simulator), **settings}
+        environment = {
+            "LOCAL_SWEEP_ENABLED": "false",
+            "SLO_SCAN_SEC": "0",
+            **_accounts(simulator),
+            **settings,
+        }
 
         def reread(over: Mapping[str, str]) -> Configuration:
             return read({**environment, **over}, dotenv=None)
@@ -213,9 +219,8 @@ async def _serving(
         running = service(reread({}), stores, reread=reread, clock=clock)
         parts = await stack.enter_async_context(running)
         listener = stack.enter_context(listen("127.0.0.1", 0))
-        answering = asyncio.create_task(
-            answer(build(parts), Sockets(parts), listener, parts.loops.finish_work)
-        )
+        app = await asyncio.to_thread(build, parts)
+        answering = asyncio.create_task(answer(app, Sockets(parts), listener, parts.loops.finish_work))
 
         async def stop() -> None:
             answering.cancel()
@@ -226,7 +231,8 @@ async def _serving(
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS))
         )
-        yield Served(address(listener), parts, simulator, clock, session, stop)
+        with never_held():
+            yield Served(address(listener), parts, simulator, clock, session, stop)
 
 
 def _accounts(simulator: Running) -> dict[str, str]:

@@ -95,7 +95,7 @@ LINES: list[tuple[Event, str, str]] = [
     (AggregatesBuilt(0, 12.0), "debug", "Aggregates built"),
     (ClockCompared(30.1, 0, "30 s"), "warning", "The clock was compared with the providers' clocks"),
     (MessagesDropped(7), "warning", "A slow client lost messages"),
-    (LoopStalled(3, 41.5, "bars.intraday:10"), "warning", "The event loop was held up"),
+    (LoopStalled(3, 41.5, 39.0, "bars.intraday:10"), "warning", "The event loop was held up"),
     (LoopFailed("push", "Redis cannot be reached"), "error", "A loop failed and starts again"),
 ]
 

@@ -154,7 +154,7 @@ ASKED: dict[Sample, float] = {
         (Swept(10, 5, 3.0), {}),
         (UniverseEmpty("add AAPL"), {}),
         (Skipped("ODD", "no calendar"), {}),
-        (LoopStalled(3, 41.5, "market_data.serve.bars.intraday:10"), {("event_loop_stalls_total",): 3}),
+        (LoopStalled(3, 41.5, 39.0, "market_data.serve.bars.intraday:10"), {("event_loop_stalls_total",): 3}),
         (
             LoopFailed("push", "Redis cannot be reached", "StoreUnavailable"),
             {("loop_failures_total", "StoreUnavailable", "push"): 1},

@@ -112,7 +112,7 @@ async def test_a_database_that_does_not_answer_takes_only_its_own_gauges_away(
         assert (await gauges(parts))["ingestion_lag_seconds"] == {"1m": 0.0}
         other = await asyncpg.connect(postgres_url)
         async with other.transaction():
-            await other.execute("LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE")
+            await other.execute("LOCK TABLE backfill_jobs IN ACCESS EXCLUSIVE MODE")
             found = await gauges(parts)
         await other.close()
         assert found["store_up"] == {"redis": 1.0, "postgresql": 0.0}

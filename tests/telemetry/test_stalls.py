@@ -48,6 +48,7 @@ def test_a_turn_that_takes_long_is_told_with_what_ran(loop: Callable[[], asyncio
     (told,) = run(lambda: holds(0.2), loop=loop)
     assert told.stalls == 1
     assert told.milliseconds >= 190
+    assert told.cpu >= 190, "it computed"
     assert "test_stalls.holds:" in told.running
     assert "run.<locals>.main" in told.running, "the coroutine"
     assert SECRET not in told.running
@@ -62,6 +63,7 @@ def test_short_turns_are_not_told(loop: Callable[[], asyncio.AbstractEventLoop])
 def test_a_sleep_in_one_turn_is_a_stall_too(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     (told,) = run(lambda: time.sleep(0.1), loop=loop)
     assert told.milliseconds >= 90
+    assert told.cpu < 50, "it did not compute"
 
 
 def test_stalls_within_a_second_are_told_together_with_the_longest() -> None:

@@ -1,8 +1,11 @@
 """What should be there by now, and what of it is missing: the calendar less the bars less the vacancies."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from market_data.calendar import hours_of
+from market_data.errors import NoCalendar
+from market_data.loops import beside
 from market_data.market.capability import CAPABILITIES, Capability
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
@@ -75,7 +78,20 @@ def expected(
     return [one for one in clipped if one is not None]
 
 
-def places(
+async def by_hours(instruments: Sequence[Instrument]) -> dict[MarketHours, list[Instrument]]:
+    """The instruments by the hours in which they trade, without those whose exchange has no calendar."""
+
+    def sorted_out() -> dict[MarketHours, list[Instrument]]:
+        found: dict[MarketHours, list[Instrument]] = {}
+        for one in instruments:
+            with suppress(NoCalendar):  # the sweeper says so for each of them
+                found.setdefault(hours_of(one.exchange, one.asset_type), []).append(one)
+        return found
+
+    return await beside(sorted_out)
+
+
+async def places(
     members: Iterable[Instrument],
     interval: Interval,
     span: Span,
@@ -85,11 +101,13 @@ def places(
     delay: float,
 ) -> Places:
     """Where these instruments should be full."""
-    return [
-        (member.symbol, place)
-        for member in members
-        for place in expected(member, interval, span, now, extended=extended, delay=delay)
-    ]
+    return await beside(
+        lambda: [
+            (member.symbol, place)
+            for member in members
+            for place in expected(member, interval, span, now, extended=extended, delay=delay)
+        ]
+    )
 
 
 def listed_before(instrument: Instrument, before: int) -> Span | None:

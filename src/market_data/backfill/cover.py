@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from market_data.backfill.completeness import FOREVER, delay_of, settled_before
 from market_data.backfill.find import Finder
 from market_data.calendar import hours_of
+from market_data.loops import beside
 from market_data.market.bar import Times
 from market_data.market.closure import Shut, reasons
 from market_data.market.instrument import Instrument
@@ -95,8 +96,9 @@ def runs(
     listed: Span,
     known: Known,
     shut: Sequence[Shut] = (),
+    most: int | None = None,
 ) -> list[Run]:
-    """The runs of `window`, oldest first, adjoining, together exactly the window.
+    """The runs of `window`, oldest first, adjoining, together exactly the window; or its first `most`.
 
     `listed` is when the instrument traded. Each label that the calendar expects stands for the time to its
     bar's end. `shut` is what was announced to be closed.
@@ -113,12 +115,16 @@ def runs(
             found += _closed(Span(at, start), interval, shut)
         found.append(Run(Span(start, end), *told[places[first]]))
         at = end
+        if most is not None and len(found) >= most:
+            return found[:most]
     if at < window.end:
         found += _closed(Span(at, window.end), interval, shut)
-    return found
+    return found[:most]
 
 
-async def coverage_of(finder: Finder, instrument: Instrument, interval: Interval, window: Span) -> list[Run]:
+async def coverage_of(
+    finder: Finder, instrument: Instrument, interval: Interval, window: Span, *, most: int | None = None
+) -> list[Run]:
     """The runs of a window of one series, as the stores know them now: see `runs`.
 
     Raises StoreUnavailable.
@@ -137,13 +143,9 @@ async def coverage_of(finder: Finder, instrument: Instrument, interval: Interval
         unknown=bool(await cursor.unknown(database, [instrument.symbol])),
     )
     listed = Span(instrument.listed or 0, instrument.delisted or FOREVER)
-    return runs(
-        window,
-        interval,
-        grid=hours.grid(extended=settings.gap_extended_hours),
-        listed=listed,
-        known=known,
-        shut=hours.shut,
+    grid = hours.grid(extended=settings.gap_extended_hours)
+    return await beside(
+        lambda: runs(window, interval, grid=grid, listed=listed, known=known, shut=hours.shut, most=most)
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from market_data.backfill.completeness import (
     FOREVER,
     Missing,
+    by_hours,
     delay_of,
     has_minutes,
     missing,
@@ -20,7 +21,6 @@ from market_data.backfill.letters import Letters
 from market_data.backfill.plan import chunks, longest_chunk
 from market_data.backfill.recheck import Rechecker
 from market_data.calendar import hours_of
-from market_data.errors import NoCalendar
 from market_data.events import BackfillsQueued, GapsFound, Tell
 from market_data.market.capability import Capability
 from market_data.market.instrument import Instrument, Tier
@@ -81,17 +81,17 @@ class Finder:
         """
         now = self.clock()
         await self.share_delays(now)
-        by_hours = _by_hours(await universe.load(self.database))
+        markets = await by_hours(await universe.load(self.database))
         self._walk += 1
         await self.letters.look()
         made = 0
-        for hours, members in by_hours.items():
+        for hours, members in markets.items():
             for tier in Tier:
                 made += await self._scan_minutes(hours, [one for one in members if one.tier is tier], now)
             daily = [one for one in members if Capability.EOD in self._cadence(one)]
             made += await self._scan_days(hours, daily, now)
         made += await self._look_again(now) + await self._settle_doubts(now)
-        return made + await self.recheck.look(by_hours, now)
+        return made + await self.recheck.look(markets, now)
 
     async def look(self, symbol: str, interval: Interval, span: Span) -> None:
         """Look at a series in whose span bars were missing from an answer."""
@@ -116,7 +116,9 @@ class Finder:
         whole = Span(interval.floor(span.start), interval.floor(span.end - 1) + interval.seconds)
         hours = hours_of(instrument.exchange, instrument.asset_type)
         delay = delay_of(self.roster, interval, hours)
-        wanted = places([instrument], interval, whole, self.clock(), extended=self._extended, delay=delay)
+        wanted = await places(
+            [instrument], interval, whole, self.clock(), extended=self._extended, delay=delay
+        )
         if not wanted:
             return []
         if force:
@@ -157,7 +159,7 @@ class Finder:
             full = session.seconds // Interval.M1.seconds
             lacking = await gaps.short(self.database, symbols, session, full) if symbols else []
             for some in await self._pieces(Interval.M1, [known[one] for one in lacking]):
-                wanted = places(some, Interval.M1, session, asked, extended=self._extended, delay=delay)
+                wanted = await places(some, Interval.M1, session, asked, extended=self._extended, delay=delay)
                 made += len(await self._queue(Interval.M1, some, _lacking(Interval.M1, wanted)))
         return made
 
@@ -324,16 +326,6 @@ def _reason(span: Span, gaps_: Iterable[Span], asked_for: Tier | None) -> ledger
     if asked_for is not None:
         return "operator"
     return "gap" if any(gap.overlap(span) for gap in gaps_) else "look"
-
-
-def _by_hours(instruments: Iterable[Instrument]) -> dict[MarketHours, list[Instrument]]:
-    found: dict[MarketHours, list[Instrument]] = {}
-    for one in instruments:
-        try:
-            found.setdefault(hours_of(one.exchange, one.asset_type), []).append(one)
-        except NoCalendar:  # no calendar: the sweeper says so for each of them
-            continue
-    return found
 
 
 def _within_caps(new: Sequence[New], depths: Mapping[Tier, Depth], settings: Settings) -> list[New]:

@@ -101,15 +101,16 @@ async def _serve(
         with step("starting the service"):
             stores = Stores(database, redis, redis_is_ours=settings.rlc_redis_url is None)
             running = service(configuration, stores, reread=reread, clock=clock)
+            gc.collect()  # before the loops run, which it would hold up
             parts = await stack.enter_async_context(running)
+            app = await asyncio.to_thread(build, parts)
         url = address(listener)
         say(_welcome(url, settings, symbols))
         if as_json:
             print_json_line({"url": url})
         # what is there now stays: looking through it again and again would only delay what is sent
-        gc.collect()
         gc.freeze()
-        await answer(build(parts), Sockets(parts), listener, parts.loops.finish_work)
+        await answer(app, Sockets(parts), listener, parts.loops.finish_work)
 
 
 async def _prepared(url: str, prepare: Prepare | None) -> list[str]:

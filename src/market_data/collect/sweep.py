@@ -9,6 +9,7 @@ from time import perf_counter
 from market_data.calendar import hours_of
 from market_data.collect.cadence import Rhythm, due
 from market_data.collect.plan import Planned, plan
+from market_data.errors import NoCalendar
 from market_data.events import Skipped, Swept, Tell, UniverseEmpty
 from market_data.loops import beside
 from market_data.market.capability import Capability

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from market_data.errors import Malformed, ProviderFault, StoreUnavailable, TimedOut
 from market_data.events import ProviderAsked, Tell
-from market_data.loops import failed
+from market_data.loops import beside, failed
 from market_data.market.bar import Bars, Quote
 from market_data.market.span import Span
 from market_data.market.split import joined
@@ -25,6 +25,8 @@ FAIR_SECONDS = 1.0
 """A provider that was given less time than this, because ours was nearly over, is not blamed for silence."""
 MOST_PAGES = 20
 """Pages of one answer; each is a call. Every span that is asked for fits into one page, were it full."""
+PARSED_AT_ONCE = 16 * 1024
+"""Bytes of an answer that is parsed on the event loop; a longer one would hold it: it is parsed beside it."""
 FUTURE_SECONDS = 60.0
 """A quote may be so far ahead of the time: clocks differ."""
 
@@ -184,7 +186,10 @@ class Caller:
         try:
             response = await self._transport.send(request, lane, given)
             self.vendor_time.note(name, served_at(response), sent)
-            answer = _parsed(read, response)
+            if len(response.body) > PARSED_AT_ONCE:
+                answer = await beside(lambda: _parsed(read, response))
+            else:
+                answer = _parsed(read, response)
         except ProviderFault as fault:
             if isinstance(fault, TimedOut) and given < min(
                 FAIR_SECONDS, self._roster.settings.call_timeout_sec

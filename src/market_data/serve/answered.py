@@ -10,6 +10,7 @@ from litestar.response import Stream
 
 from market_data.errors import BadQuestion
 from market_data.formats import MEDIA_TYPES, WRITERS, Format, Writer
+from market_data.loops import beside
 from market_data.market.known import KnownBars
 from market_data.serve.asked import Asked, Reading
 from market_data.serve.level import at_one_level
@@ -40,7 +41,7 @@ async def answered(
     if following is not None:
         headers["Link"] = f'<{_next(request, following)}>; rel="next"'
     shown = bars.take(slice(limit))
-    body = b"".join((writer.begin(), writer.bars(shown), writer.end(following)))
+    body = await beside(lambda: b"".join((writer.begin(), writer.bars(shown), writer.end(following))))
     return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
 
 

@@ -31,6 +31,9 @@ from market_data.store import quotes, universe
 from market_data.store.connect import Database
 from market_data.store.quotes import KnownQuote
 
+COVERAGE_AT_ONCE = 2
+"""Answers of /stats/coverage that one replica computes at the same time; the others wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -58,6 +61,8 @@ class Parts:
     metrics_text: Callable[[], Awaitable[bytes]]
     asking: "dict[str, asyncio.Task[KnownQuote]]" = field(default_factory=dict)
     """By symbol, the question for a quote that is under way: callers share it."""
+
+    covering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(COVERAGE_AT_ONCE))
 
     async def find(self, symbol: str) -> Instrument:
         """The instrument of a symbol; BadQuestion (404) where the universe does not hold it, NoCalendar (422)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from market_data.loops import beside
 from market_data.market.interval import Interval
 from market_data.market.span import moment
 from market_data.store.connect import Connection, Database, sql
@@ -59,7 +60,9 @@ async def advance(
 async def all_cursors(database: Database) -> dict[tuple[str, str], Cursor]:
     """By (symbol, interval), the farthest cursor of each active series, whichever source was asked."""
     rows = await database.fetch(sql("cursor_all"))
-    return {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
+    return await beside(
+        lambda: {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
+    )
 
 
 async def of(database: Database, symbol: str, interval: Interval) -> Cursor | None:
@@ -113,4 +116,4 @@ async def find(database: Database, symbol: str, interval: str, source: str) -> "
 async def newest_bars(database: Database, interval: Interval) -> dict[str, int]:
     """By symbol, the label of the newest final bar that any source has given (epoch seconds)."""
     rows = await database.fetch(sql("cursor_newest"), interval.value)
-    return {row["symbol"]: row["last_bar"] for row in rows}
+    return await beside(lambda: {row["symbol"]: row["last_bar"] for row in rows})

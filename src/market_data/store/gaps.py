@@ -1,10 +1,13 @@
 """What is missing: found by the database, where the bars are, over whole tiers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
+from asyncpg import Record
 
+from market_data.loops import beside
 from market_data.market.bar import Times
 from market_data.market.interval import Interval
 from market_data.market.span import Span, epoch, moment
@@ -12,6 +15,8 @@ from market_data.store.connect import Connection, Database, sql
 
 Places = list[tuple[str, Span]]
 """Symbols, each with a span."""
+PLACES_AT_ONCE = 500
+"""Places that one statement looks at: to encode those of a whole market would hold the event loop."""
 
 
 async def short(database: Database, symbols: Sequence[str], span: Span, expected: int) -> list[str]:
@@ -39,10 +44,24 @@ async def minutes(connection: Connection | Database, places: Places, now: float 
     """
     if not places:
         return []
-    starts, ends = zip(*((moment(span.start), moment(span.end)) for _, span in places), strict=True)
-    rows = await connection.fetch(
-        sql("gaps_minutes"), [symbol for symbol, _ in places], starts, ends, min(starts), max(ends), _at(now)
-    )
+    found = Places()
+    for first in range(0, len(places), PLACES_AT_ONCE):
+        some = places[first : first + PLACES_AT_ONCE]
+        starts, ends = zip(*((moment(span.start), moment(span.end)) for _, span in some), strict=True)
+        rows = await connection.fetch(
+            sql("gaps_minutes"),
+            [symbol for symbol, _ in some],
+            starts,
+            ends,
+            min(starts),
+            max(ends),
+            _at(now),
+        )
+        found += await beside(partial(_spans, rows))
+    return found
+
+
+def _spans(rows: Iterable[Record]) -> Places:
     return [(row["symbol"], Span(epoch(row["start"]), epoch(row["end"]))) for row in rows]
 
 

@@ -1,15 +1,22 @@
-"""The universe: which instruments are collected, and in which tier."""
+"""The universe: which instruments are collected, and in which tier.
+
+The calendars of the instruments that are read are loaded with them: `hours_of` answers at once.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import asyncpg
 
+from market_data.calendar import loaded
+from market_data.loops import beside
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.member import Member
 from market_data.market.spelling import spellings
 from market_data.store.connect import Connection, Database, sql
 
+WRITTEN_AT_ONCE = 500
+"""Members in one statement: to encode those of a whole market would hold the event loop."""
 ADD_A_SYMBOL = "`market-data universe add AAPL --tier T0`"
 """The command that puts a first symbol into an empty universe."""
 EMPTY = f"the universe is empty: {ADD_A_SYMBOL} adds a symbol, `market-data universe import FILE` many"
@@ -24,13 +31,20 @@ async def is_empty(database: Database) -> bool:
 
 async def load(database: Database, *, only_active: bool = True) -> list[Instrument]:
     """The instruments in the order of tier and symbol."""
-    return [_instrument(row) for row in await database.fetch(sql("universe_load"), only_active)]
+    rows = await database.fetch(sql("universe_load"), only_active)
+    found = await beside(lambda: [_instrument(row) for row in rows])
+    await loaded({(one.exchange, one.asset_type) for one in found})
+    return found
 
 
 async def find(database: Database, symbol: str) -> Instrument | None:
     """One instrument, active or not; None if the universe has never held it."""
     row = await database.fetch_one(sql("universe_find"), symbol)
-    return _instrument(row) if row else None
+    if row is None:
+        return None
+    found = _instrument(row)
+    await loaded([(found.exchange, found.asset_type)])
+    return found
 
 
 async def named(database: Database, symbol: str) -> Instrument | None:
@@ -43,6 +57,7 @@ async def all_named(database: Database, symbols: Sequence[str]) -> dict[str, Ins
     names = {symbol: spellings(symbol) for symbol in symbols}
     rows = await database.fetch(sql("universe_found"), [one for some in names.values() for one in some])
     held = {row["symbol"]: _instrument(row) for row in rows}
+    await loaded({(one.exchange, one.asset_type) for one in held.values()})
     found = {symbol: next((held[one] for one in some if one in held), None) for symbol, some in names.items()}
     return {symbol: one for symbol, one in found.items() if one is not None}
 
@@ -71,31 +86,33 @@ def _instrument(row: asyncpg.Record) -> Instrument:
 async def members(database: Database, as_of: datetime | None = None) -> list[Member]:
     """The universe whole, in order of symbol: as it is, or as it was at a moment."""
     if as_of is None:
-        return [_member(row) for row in await database.fetch(sql("universe_members"))]
-    return [_member(row) for row in await database.fetch(sql("universe_as_of"), as_of)]
+        return await _members(await database.fetch(sql("universe_members")))
+    return await _members(await database.fetch(sql("universe_as_of"), as_of))
 
 
 async def held(connection: Connection) -> list[Member]:
     """The universe whole; nobody else changes it until the transaction ends."""
     await connection.execute(sql("universe_lock"))
-    return [_member(row) for row in await connection.fetch(sql("universe_members"))]
+    return await _members(await connection.fetch(sql("universe_members")))
 
 
 async def write(connection: Connection, rows: Sequence[Member]) -> None:
     """Add members, or make those that are there what is told, every field of them."""
-    await connection.execute(
-        sql("universe_write"),
-        [one.symbol for one in rows],
-        [one.exchange for one in rows],
-        [one.asset_type.value for one in rows],
-        [one.tier.value for one in rows],
-        [one.adv_21d for one in rows],
-        [one.mkt_cap for one in rows],
-        [one.pinned for one in rows],
-        [one.active for one in rows],
-        [one.listed for one in rows],
-        [one.delisted for one in rows],
-    )
+    for first in range(0, len(rows), WRITTEN_AT_ONCE):
+        some = rows[first : first + WRITTEN_AT_ONCE]
+        await connection.execute(
+            sql("universe_write"),
+            [one.symbol for one in some],
+            [one.exchange for one in some],
+            [one.asset_type.value for one in some],
+            [one.tier.value for one in some],
+            [one.adv_21d for one in some],
+            [one.mkt_cap for one in some],
+            [one.pinned for one in some],
+            [one.active for one in some],
+            [one.listed for one in some],
+            [one.delisted for one in some],
+        )
 
 
 async def rename(connection: Connection, former: str, symbol: str) -> bool:
@@ -120,6 +137,10 @@ async def formers(connection: Connection, symbols: Sequence[str]) -> dict[str, t
     """Those of `symbols` that are former ones, with what each is now and the day on which it was renamed."""
     rows = await connection.fetch(sql("universe_formers"), symbols)
     return {row["former"]: (row["symbol"], row["renamed"]) for row in rows}
+
+
+async def _members(rows: Sequence[asyncpg.Record]) -> list[Member]:
+    return await beside(lambda: [_member(row) for row in rows])
 
 
 def _member(row: asyncpg.Record) -> Member:

@@ -101,4 +101,6 @@ def tell(event: Event) -> None:
         fields["ages"] = len(event.ages)
     if "milliseconds" in fields:
         fields["milliseconds"] = round(fields["milliseconds"], 1)
+    if "cpu" in fields:
+        fields["cpu"] = round(fields["cpu"], 1)
     structlog.get_logger().log(level, text, **fields)

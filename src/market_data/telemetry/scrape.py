@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import ceil
 
+from redis.asyncio import Redis
+
 from market_data.calendar import hours_of
 from market_data.errors import NoCalendar, StoreUnavailable
-from market_data.loops import task_group
+from market_data.loops import beside, task_group
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
@@ -19,6 +21,7 @@ from market_data.settings import InForce, Settings
 from market_data.store import cursor, ledger, quarantine, universe
 from market_data.store.connect import Database
 from market_data.telemetry.metrics import Metrics
+from market_data.telemetry.scan import Scan, SharedScan
 from market_data.telemetry.sizes import Sizes
 from market_data.telemetry.slo import violation_rates
 
@@ -38,6 +41,7 @@ class Scrape:
         metrics: Metrics,
         *,
         database: Database,
+        redis: Redis,
         queue: Queue,
         router: Router,
         hub: Hub,
@@ -52,6 +56,7 @@ class Scrape:
         self._hub = hub
         self._in_force = in_force
         self._clock = clock
+        self._scan = SharedScan(redis, self._look, lambda: in_force.settings.slo_scan_sec)
 
     async def text(self) -> bytes:
         """All metrics in the Prometheus text format.
@@ -80,25 +85,26 @@ class Scrape:
         metrics.set_gauge("store_up", [((store,), float(values is not None)) for store, values in up])
         return metrics.text()
 
+    async def _look(self) -> Scan:
+        now, settings = self._clock(), self._in_force.settings
+        instruments = await universe.load(self._database)
+        newest = await cursor.newest_bars(self._database, Interval.M1)
+        rates = await violation_rates(self._database, self._router.roster, instruments, settings, now)
+        lag = await beside(lambda: ingestion_lag(instruments, newest, settings, now))
+        return Scan(lag, [(tier, interval, rate) for (tier, interval), rate in rates.items()])
+
     async def _of_redis(self) -> "_Gauges":
         depth = await self._queue.depth()
         return {"fetch_queue_depth": [((tier.value,), count) for tier, count in depth.items()]}
 
     async def _of_database(self) -> "_Gauges":
-        now, settings = self._clock(), self._in_force.settings
-        instruments = await universe.load(self._database)
         async with task_group() as group:
-            newest = group.create_task(cursor.newest_bars(self._database, Interval.M1))
+            scan = group.create_task(self._scan.newest())
             depths = group.create_task(ledger.depths(self._database))
-            rates = group.create_task(
-                violation_rates(self._database, self._router.roster, instruments, settings, now)
-            )
             doubted = group.create_task(quarantine.counts(self._database))
             sizes = group.create_task(self._sizes.now())
         return {
-            "ingestion_lag_seconds": [
-                ((Interval.M1.value,), ingestion_lag(instruments, newest.result(), settings, now))
-            ],
+            "ingestion_lag_seconds": [((Interval.M1.value,), scan.result().lag)],
             "backfill_queue_depth": [
                 ((tier.value,), one.queued + one.running) for tier, one in depths.result().items()
             ],
@@ -109,7 +115,7 @@ class Scrape:
             "table_bytes": [((one.table,), one.bytes) for one in sizes.result()],
             "table_rows": [((one.table,), one.rows) for one in sizes.result()],
             "slo_gap_violation_rate": [
-                ((tier.value, interval.value), rate) for (tier, interval), rate in rates.result().items()
+                ((tier.value, interval.value), rate) for tier, interval, rate in scan.result().rates
             ],
         }
 

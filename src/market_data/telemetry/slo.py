@@ -1,21 +1,20 @@
 """The service level of continuity: which symbols are late or have an unexplained hole at this moment."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from market_data.backfill.completeness import (
     FOREVER,
     SETTLED_SECONDS,
     SLACK_SECONDS,
+    by_hours,
     delay_of,
-    expected,
     missing,
     patience,
+    places,
     settled_before,
 )
-from market_data.calendar import hours_of
-from market_data.errors import NoCalendar
 from market_data.market.instrument import Instrument, Tier
 from market_data.market.interval import Interval
 from market_data.market.session import MarketHours
@@ -34,7 +33,7 @@ Rates = dict[tuple[Tier, Interval], float]
 async def violation_rates(
     database: Database,
     roster: Roster,
-    instruments: Iterable[Instrument],
+    instruments: Sequence[Instrument],
     settings: Settings,
     now: float,
 ) -> Rates:
@@ -42,16 +41,10 @@ async def violation_rates(
     intervals = {tier: _intervals(tier, settings) for tier in Tier}
     held: Counter[tuple[Tier, Interval]] = Counter()
     violating: Counter[tuple[Tier, Interval]] = Counter()
-    by_hours: dict[MarketHours, list[Instrument]] = {}
-    for one in instruments:
-        try:
-            hours = hours_of(one.exchange, one.asset_type)
-        except NoCalendar:  # no calendar: the sweeper says so for each of them
-            continue
-        by_hours.setdefault(hours, []).append(one)
-        for interval in intervals[one.tier]:
-            held[one.tier, interval] += 1
-    for hours, members in by_hours.items():
+    markets = await by_hours(instruments)
+    for hours, members in markets.items():
+        for tier, count in Counter(one.tier for one in members).items():
+            held.update({(tier, interval): count for interval in intervals[tier]})
         minutely = [one for one in members if Interval.M1 in intervals[one.tier]]
         for tier, count in (
             await _minutes_violated(
@@ -93,12 +86,9 @@ async def _minutes_violated(
         known = {one.symbol: one for one in members if one.tier is tier}
         limit = LATE_INTERVALS * (Interval.M1.seconds + seconds)
         behind = await _behind(database, list(known), session, now - limit - _beyond_usual(delay))
-        places = [
-            (symbol, one)
-            for symbol in lacking & known.keys()
-            for one in expected(known[symbol], Interval.M1, session, now - seconds, delay=delay)
-        ]
-        holes = await missing(database, Interval.M1, places, None)
+        short = [known[symbol] for symbol in lacking & known.keys()]
+        wanted = await places(short, Interval.M1, session, now - seconds, extended=False, delay=delay)
+        holes = await missing(database, Interval.M1, wanted, None)
         holed = {symbol for symbol, spans in holes.items() if any(span.seconds > limit for span in spans)}
         vacant = {symbol for symbol in behind if symbol in lacking and symbol not in holes}
         found[tier] = len((behind - vacant) | holed)
@@ -154,8 +144,7 @@ async def _days_violated(
     span = Span(labels[0], labels[-1] + Interval.D1.seconds)
     # who has one of them violates nothing
     lacking = await gaps.short_of_days(database, list(known), span, 1)
-    places = [
-        (one, day) for one in lacking for day in expected(known[one], Interval.D1, span, now, delay=delay)
-    ]
-    holes = await missing(database, Interval.D1, places, None)
+    short = [known[one] for one in lacking]
+    wanted = await places(short, Interval.D1, span, now, extended=False, delay=delay)
+    holes = await missing(database, Interval.D1, wanted, None)
     return Counter(known[symbol].tier for symbol, spans in holes.items() if len(spans) >= LATE_INTERVALS)

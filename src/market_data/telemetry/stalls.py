@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import FrameType
 
 from market_data.events import LoopStalled, Tell
@@ -39,9 +39,9 @@ Observe = Callable[[float], None]
 
 
 @contextmanager
-def watched(observe: Observe, tell: Tell) -> Iterator[None]:
+def watched(observe: Observe, tell: Tell, together: float = TELL_SECONDS) -> Iterator[None]:
     """Watch the running loop within the block: `observe` gets the ms of each look, `tell` the stalls."""
-    watch = _Watch(observe, tell)
+    watch = _Watch(observe, tell, together)
     try:
         yield
     finally:
@@ -54,21 +54,23 @@ class _Untold:
 
     count: int = 0
     longest: float = 0.0  # ms
+    cpu: float = 0.0  # ms
     running: str = ""
     since: float = field(default_factory=perf_counter)
 
-    def add(self, milliseconds: float, running: str) -> None:
+    def add(self, milliseconds: float, cpu: float, running: str) -> None:
         self.count += 1
         if milliseconds > self.longest:
-            self.longest, self.running = milliseconds, running
+            self.longest, self.cpu, self.running = milliseconds, cpu, running
 
 
 class _Watch:
     """Of the loop that runs where it is made."""
 
-    def __init__(self, observe: Observe, tell: Tell) -> None:
+    def __init__(self, observe: Observe, tell: Tell, together: float) -> None:
         self._observe = observe
         self._tell = tell
+        self._together = together
         self._loop = asyncio.get_running_loop()
         self._watched = threading.get_ident()
         self._file: int | None = None
@@ -77,7 +79,7 @@ class _Watch:
         self._untold = _Untold()
         self._seen: tuple[float, str] = (0.0, "")  # which look was late, and what ran then
         self._ended = threading.Event()
-        self._waited = self._waiting()
+        self._used, self._waited = self._times()
         self._set()
         self._thread = threading.Thread(target=self._sample, name="stalls", daemon=True)
         self._thread.start()
@@ -97,24 +99,28 @@ class _Watch:
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        now, waited = perf_counter(), self._waiting()
+        now, (used, waited) = perf_counter(), self._times()
         late = max((now - self._due - (waited - self._waited)) * 1000, 0.0)
-        self._waited = waited
+        cpu = (used - self._used) * 1000
+        self._used, self._waited = used, waited
         self._observe(late)
         if late > BOUND_MS:
             due, running = self._seen
-            self._untold.add(late, running if due == self._due else "")
-        if self._untold.count and now - self._untold.since > TELL_SECONDS:
+            self._untold.add(late, cpu, running if due == self._due else "")
+        if self._untold.count and now - self._untold.since > self._together:
             self._tell_stalls()
         self._set()
 
     def _tell_stalls(self) -> None:
         untold, self._untold = self._untold, _Untold()
-        self._tell(LoopStalled(untold.count, untold.longest, untold.running))
+        self._tell(LoopStalled(untold.count, untold.longest, untold.cpu, untold.running))
 
-    def _waiting(self) -> float:
-        """Seconds for which the thread has been ready to run without a CPU, so far."""
-        return 0.0 if self._file is None else int(os.pread(self._file, 64, 0).split()[1]) / 1e9
+    def _times(self) -> tuple[float, float]:
+        """Seconds that the thread has used a CPU, and been ready to run without one, so far."""
+        if self._file is None:
+            return thread_time(), 0.0
+        used, waited, _ = os.pread(self._file, 64, 0).split()
+        return int(used) / 1e9, int(waited) / 1e9
 
     def _sample(self) -> None:
         """Note what runs in the loop's thread whenever a look is late by the bound."""

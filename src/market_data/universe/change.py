@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from market_data.errors import BadQuestion
+from market_data.loops import beside
 from market_data.market.instrument import Tier, read_symbol
 from market_data.market.member import Difference, Member, content_hash, difference
 from market_data.market.span import moment
@@ -58,7 +59,8 @@ async def bring(
         return [*after, *(placed.get(name, one) for name, one in told.items())]
 
     outcome = await _changed(database, rewrite, source, tag)
-    return replace(outcome, notes=notes(drafts, await universe.members(database)))
+    held = await universe.members(database)
+    return replace(outcome, notes=await beside(lambda: notes(drafts, held)))
 
 
 async def change(database: Database, drafts: Sequence[Draft], source: Mapping[str, object]) -> Outcome:
@@ -180,14 +182,14 @@ async def _changed(
 ) -> Outcome:
     async with database.transaction() as connection:
         known = await universe.held(connection)
-        after = rewrite(known)
+        after = await beside(lambda: rewrite(known))  # calendars of new exchanges are loaded there too
         await _write_differing(connection, known, after)
         return await _recorded(connection, known, after, source, tag)
 
 
 async def _write_differing(connection: Connection, known: Iterable[Member], after: Iterable[Member]) -> None:
     before = {one.symbol: one for one in known}
-    differing = [one for one in after if before.get(one.symbol) != one]
+    differing = await beside(lambda: [one for one in after if before.get(one.symbol) != one])
     new = {one.symbol: one for one in differing if one.symbol not in before}
     for former, (symbol, day) in (await universe.formers(connection, list(new)) if new else {}).items():
         listed = new[former].listed
@@ -208,7 +210,7 @@ async def _recorded(
     source: Mapping[str, object],
     tag: str | None,
 ) -> Outcome:
-    found, content = difference(known, after), content_hash(after)
+    found, content = await beside(lambda: (difference(known, after), content_hash(after)))
     newest = await versions.newest(connection)
     if not found and newest is not None and newest.content_hash in {None, content}:
         return Outcome(found, None)
