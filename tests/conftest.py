@@ -14,6 +14,7 @@ from redis import Redis
 
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
+from unheld import never_held
 
 _TEMPLATE = "migrated"
 _CONNECTIONS = 4
@@ -73,6 +74,13 @@ def redis_url(valkey_server: str) -> str:
     with Redis.from_url(valkey_server) as client:
         client.flushall()
     return valkey_server
+
+
+@pytest.fixture
+async def unheld(anyio_backend: str) -> AsyncIterator[None]:
+    """Fails the test if the event loop is held within it."""
+    with never_held():
+        yield
 
 
 def _database(server: str, template: str) -> Iterator[str]:

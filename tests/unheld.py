@@ -16,6 +16,7 @@ OTHERS = (
     "push.",
     "collect.",
     "unheld.",
+    "hypothesis.",
     "market_data.telemetry.stalls.",
 )
 """Modules that share the loop with the service here and nowhere else: the simulator, tests, this watch."""

@@ -23,7 +23,7 @@ from market_data.store.redis import open_redis
 
 from .moments import at
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("unheld")]
 
 NOW = at("2024-07-03 15:00") + 5.0
 AAPL = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T1)

@@ -31,7 +31,7 @@ from waiting import PATIENCE_SECONDS
 
 from .publications import OPEN
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("unheld")]
 
 AAPL, KO = Series("AAPL", "1m"), Series("KO", "1m")
 
