@@ -164,9 +164,11 @@ def own(result: Result) -> str:
     most = next(bound for bound, count in buckets if count >= total)
     over = re.search(r"(?m)^event_loop_stalls_total (\S+)$", result.text)
     lines = [line for line in result.log.splitlines() if "held up" in line]
+    used = [float(found[1]) for line in lines if (found := re.search(r"cpu=\x1b?\S*?([\d.]+)", line))]
     return (
         f"its own metric: {total:.0f} looks, p99.9 <= {p999:g} ms, maximum <= {most:g} ms, "
-        f"{float(over[1]) if over else 0:.0f} over 20 ms\n" + "\n".join(line[:400] for line in lines[:20])
+        f"{float(over[1]) if over else 0:.0f} over 20 ms, of which the longest of each second used at most "
+        f"{max(used, default=0.0):.1f} ms of CPU\n" + "\n".join(line[:400] for line in lines[:20])
     )
 
 

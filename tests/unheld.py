@@ -17,6 +17,7 @@ OTHERS = (
     "collect.",
     "unheld.",
     "hypothesis.",
+    "rich.",  # tracebacks as structlog draws them where logs have not been set up
     "market_data.telemetry.stalls.",
 )
 """Modules that share the loop with the service here and nowhere else: the simulator, tests, this watch."""
@@ -53,5 +54,7 @@ def _ours(running: str) -> bool:
     if "(RequestHandler." in running or "aiohttp.web_" in running:
         return False
     names = running.rpartition(": ")[2].split(" < ")
+    if any(name.startswith("market_data.simulate.") for name in names):
+        return False
     inner = next((name for name in names if name.startswith(("market_data.", *OTHERS))), "")
     return not inner.startswith(OTHERS)

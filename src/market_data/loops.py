@@ -147,8 +147,8 @@ def shared(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
 
 
 SWITCH_SECONDS = 0.0005
-"""How long the thread of `beside` keeps the interpreter's lock once the event loop wants it; Python's own 5 ms
-would be paid several times in a turn that reads, computes and writes."""
+"""How long the thread of `beside` keeps the interpreter's lock once the event loop wants it: Python's usual
+5 ms would be paid several times in a turn that reads, computes and writes."""
 
 _beside = ThreadPoolExecutor(1, "beside", partial(sys.setswitchinterval, SWITCH_SECONDS))
 

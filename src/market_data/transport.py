@@ -1,5 +1,6 @@
 """Lends the I/O to the providers: sends a request, returns the response, within named bounds."""
 
+import asyncio
 import ssl
 from collections.abc import Iterable
 from types import TracebackType
@@ -35,8 +36,9 @@ class Transport:
         self._browser: AsyncSession[BrowserResponse] | None = None
 
     async def __aenter__(self) -> Self:
+        trusted = await asyncio.to_thread(ssl.create_default_context)  # reads all certificates of the system
         self._plain = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=ssl.create_default_context()),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusted),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._browser = AsyncSession(

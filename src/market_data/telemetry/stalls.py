@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.005
 """How often it is looked; by so much a stall may be longer than it is seen to be."""
 TELL_SECONDS = 1.0
 """Stalls within this time are told together."""
-MOST_FRAMES = 12
+MOST_FRAMES = 25
 """Names of what ran that are told, the innermost first."""
 END_SECONDS = 1.0
 """How long the thread may take to end."""
