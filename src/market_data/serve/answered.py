@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -64,12 +65,12 @@ async def _streamed(
     writer: Writer, first: KnownBars | None, blocks: AsyncGenerator[KnownBars, None]
 ) -> AsyncIterator[bytes]:
     async with aclosing(blocks):
-        yield writer.begin()
+        yield await beside(writer.begin)  # the first block in Arrow imports pandas
         if first is not None:
-            yield writer.bars(first)
+            yield await beside(partial(writer.bars, first))
         async for bars in blocks:
-            yield writer.bars(bars)
-        yield writer.end()
+            yield await beside(partial(writer.bars, bars))
+        yield await beside(writer.end)
 
 
 def _next(request: AnyRequest, cursor: str) -> str:
