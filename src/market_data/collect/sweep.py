@@ -78,7 +78,6 @@ class Sweeper:
         instruments, jobs = await self.due(now)
         made = await self._queue.emit(jobs, read_at)
         await self._queue.swept(slot, max(tick, SLOT_SECONDS))
-        self._say_if_empty(instruments, now)
         self._tell(Swept(len(instruments), made, (perf_counter() - started) * 1000))
         return made
 
@@ -90,6 +89,7 @@ class Sweeper:
     async def due(self, now: float) -> tuple[list[Instrument], list[Job]]:
         """The universe, and a job for each of its series that is due at `now`; StoreUnavailable."""
         instruments = await universe.load(self._database)
+        self._say_if_empty(instruments, now)
         known = await cursors.all_cursors(self._database)
         # beside the event loop: a large universe takes a while, in which clients would wait for their bars;
         # what is known of the providers is read on it, since their answers change that
