@@ -21,14 +21,17 @@ OF_THE_GUIDE = ("IMPLEMENTATION.md", "QUICKSTART.md", "ENHANCEMENTS.md", "COMPLE
 """The pages that the deployment guide links to."""
 LINKING = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 PARTS = ("Look", "Fix", "Over")
-OF_OTHERS = {"PGHOST", "PGPASSWORD", "PGUSER", "POSTGRES_PASSWORD", "GRAFANA_ADMIN_PASSWORD"}
-"""Variables that programs beside the service read."""
+OF_OTHERS = {
+    *("PGHOST", "PGPASSWORD", "PGUSER", "POSTGRES_PASSWORD", "GRAFANA_ADMIN_PASSWORD"),
+    "SIMULATOR_PORT",
+}
+"""Variables that programs beside the service read, and make."""
 
 BESIDE_THEM = ("/ws/{symbol}", "/docs")
 """What answers and is no call of REST."""
 OF_SPEECH = {"service", "terms"}
 """Words that follow "market-data" where it is no command."""
-OF_ANSWERS = {"asked_for_seconds", "achievable_seconds"}
+OF_ANSWERS = {"asked_for_seconds", "achievable_seconds", "health_score"}
 """Fields of answers that are called as metrics are."""
 
 

@@ -142,7 +142,9 @@ WHOLE = [
     *("universe set AAPL --tier T1", "universe versions", "serve --port 0", "doctor --no-ask", "coordinate"),
 ]
 """Each command that opens the database, used rightly."""
-LOGGING = ("serve", "coordinate")
+OF_BOTH = ("serve", "coordinate")
+"""They open Redis too."""
+LOGGING = ("serve", "coordinate", "simulate", "demo")
 """They set the logs of their process up: they run in one of their own."""
 DOWN = f"postgresql://user:{SECRET}@127.0.0.1:1/none"
 ODD = """
@@ -159,9 +161,13 @@ NO_DATABASE = {("demo",), ("simulate",)}
 
 @pytest.fixture
 def typed(
-    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    run: Run,
+    tmp_path: Path,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> Typed:
-    """`typed("bars AAPL")`: what a user types, in this process: what would be a traceback is raised here."""
+    """`typed("bars AAPL")`: what a user types, where it can be in this process, with no traceback."""
     for name in list(os.environ):
         if name.endswith(("_URL", "_KEY", "_SECRET")):
             monkeypatch.delenv(name)
@@ -174,6 +180,12 @@ def typed(
     monkeypatch.chdir(tmp_path)
 
     def ran(words: str, **settings: str) -> Ran:
+        first, *others = words.split(" ")
+        found = run(first, *others, **settings) if first in LOGGING else here(words, settings)
+        assert "Traceback" not in found.err
+        return found
+
+    def here(words: str, settings: dict[str, str]) -> Ran:
         for name, value in {"DATABASE_URL": postgres_url, **settings}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["market-data", *words.split(" ")])
@@ -219,7 +231,7 @@ def test_wrong_use_is_a_line_that_says_what_is_wrong(
     assert {one.name for one in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("words", [one for one in WHOLE if one.split(" ")[0] not in LOGGING])
+@pytest.mark.parametrize("words", [one for one in WHOLE if one.split(" ")[0] not in OF_BOTH])
 def test_a_database_that_is_down_is_a_line(typed: Typed, words: str) -> None:
     ran = typed(words, DATABASE_URL=DOWN)
     assert ran.code == 1, ran.err
@@ -227,7 +239,7 @@ def test_a_database_that_is_down_is_a_line(typed: Typed, words: str) -> None:
     assert SECRET not in ran.out + ran.err
 
 
-@pytest.mark.parametrize("words", LOGGING)
+@pytest.mark.parametrize("words", OF_BOTH)
 @pytest.mark.parametrize("down", ["DATABASE_URL", "RLC_REDIS_URL"])
 def test_a_store_that_is_down_ends_the_service_with_a_line(run: Run, words: str, down: str) -> None:
     settings = {"RLC_REDIS_URL": f"redis://:{SECRET}@127.0.0.1:1/0", "PORT": "0"}
