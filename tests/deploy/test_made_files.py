@@ -25,7 +25,7 @@ OTHERS_METRICS = {
 }
 """Of Prometheus, the Blackbox exporter and the process itself."""
 WORDS = {
-    *("abs", "increase"),
+    *("abs", "increase", "vector"),
     *("sum", "by", "le", "max", "min", "avg", "rate", "or", "and", "on", "absent", "histogram_quantile"),
     *("avg_over_time", "min_over_time"),
 }

@@ -56,6 +56,8 @@ EXPECTED = {
     "bars_rejected_total": (Counter, ("interval", "source", "reason")),
     "bars_doubted_total": (Counter, ("interval", "source", "doubt", "outcome")),
     "quarantined_bars": (Gauge, ("reason",)),
+    "table_bytes": (Gauge, ("table",)),
+    "table_rows": (Gauge, ("table",)),
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
     "market_open": (Gauge, ("exchange",)),

@@ -66,6 +66,9 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         found = await gauges(parts)
     keyless = {name for name, one in discover().items() if not one.facts.needs_key}
     assert found.pop("provider_health_score").keys() == keyless, "of a DISABLED one nothing is known"
+    sizes, rows = found.pop("table_bytes"), found.pop("table_rows")
+    assert sizes.keys() == rows.keys() >= {"candles_intraday", "candle_revisions", "backfill_jobs"}
+    assert min(sizes.values()) > 0
     assert found == {
         "backfill_oldest_age_seconds": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "backfill_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},

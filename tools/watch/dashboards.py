@@ -336,7 +336,7 @@ BOARDS = (
                 "short",
                 (
                     Query(
-                        "sum by (instance, loop, error) (increase(loop_failures_total[10m]))",
+                        "sum by (instance, loop, error) (increase(loop_failures_total[10m])) or vector(0)",
                         "{{loop}} {{error}} {{instance}}",
                     ),
                 ),

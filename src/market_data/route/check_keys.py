@@ -3,11 +3,11 @@
 Without it a key that was revoked while the markets are closed looks well until somebody needs it.
 """
 
-import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 
 from market_data.errors import ProviderFault, StoreUnavailable
+from market_data.loops import task_group
 from market_data.market.capability import Capability
 from market_data.route.breaker import State
 from market_data.route.call import NoRoom, OutOfTime
@@ -30,7 +30,9 @@ async def check_keys(router: Router, changed: Collection[str]) -> None:
     its trial is under way, it is left to the traffic.
     """
     names = [name for name in router.roster.providers if _due(router.roster, name, changed)]
-    await asyncio.gather(*(_check(router, name) for name in names))
+    async with task_group() as group:
+        for name in names:
+            group.create_task(_check(router, name))
 
 
 def _due(roster: Roster, name: str, changed: Collection[str]) -> bool:
