@@ -44,11 +44,12 @@ async def test_an_empty_universe_is_said_with_what_fills_it(serving: Serving) ->
     served = await serving(LOCAL_SWEEP_ENABLED="true", LOCAL_SWEEP_TICK_SEC="0.2")
     got = await _when(served, lambda got: "seconds_since_sweep" in got.json["collector"]["detail"])
     assert (got.status, got.json["collector"]["ok"]) == (200, True), "it can be filled while it runs"
-    said = got.json["collector"]["detail"]["universe"]
+    assert (got.json["status"], got.json["universe"]["ok"]) == ("ok", False)
+    said = got.json["universe"]["detail"]["says"]
     assert "the universe is empty: `market-data universe add AAPL --tier T0`" in said
 
     await universe.put(served.parts.database, [AAPL])
-    assert "universe" not in (await served.get("/health")).json["collector"]["detail"]
+    assert (await served.get("/health")).json["universe"]["ok"] is True
 
 
 async def test_a_collector_that_has_not_swept_for_three_ticks_is_down(serving: Serving) -> None:

@@ -40,6 +40,7 @@ class HealthAnswer(msgspec.Struct, frozen=True, kw_only=True):
     providers: Part
     collector: Part
     clock: Part
+    universe: Part
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -58,12 +59,13 @@ async def health(parts: Given) -> Response[HealthAnswer]:
 
     It is "degraded" while no provider is in good health: what is stored can still be read; and while Redis is
     out: then each replica collects its share within its share of the budgets, and nothing is streamed; and
-    while the machine's clock is wrong by those of the providers.
+    while the machine's clock is wrong by those of the providers. An empty universe changes nothing of it: it
+    can be filled while the service runs, and `universe` says how.
     """
     async with task_group() as group:
         looks = group.create_task(_database(parts)), group.create_task(_redis(parts))
     database, redis = (one.result() for one in looks)
-    collector, providers, clock = await _collector(parts, database), _providers(parts), _clock(parts)
+    collector, providers, clock = _collector(parts), _providers(parts), _clock(parts)
     works = database.ok and collector.ok
     answer = HealthAnswer(
         status="down" if not works else "ok" if providers.ok and redis.ok and clock.ok else "degraded",
@@ -73,6 +75,7 @@ async def health(parts: Given) -> Response[HealthAnswer]:
         providers=providers,
         collector=collector,
         clock=clock,
+        universe=await _universe(parts, database),
     )
     return Response(answer, status_code=200 if works else 503)
 
@@ -138,20 +141,19 @@ async def _looked_at(look: Callable[[], Awaitable[Part]]) -> Part:
         return Part(ok=False, detail={"error": f"no answer within {ANSWER_SECONDS:g} s"})
 
 
-async def _collector(parts: Parts, database: Part) -> Part:
-    """Whether it sweeps in time; and that nothing is collected, where that is so."""
-    sweeps = _sweeps(parts)
+async def _universe(parts: Parts, database: Part) -> Part:
+    """Whether anything is collected, and how to fill an empty universe."""
     if not database.ok:
-        return sweeps
+        return Part(ok=False, detail={"error": "it is not known: see database"})
 
     async def look() -> Part:
-        return Part(ok=await universe.is_empty(parts.database), detail={"universe": universe.EMPTY})
+        empty = await universe.is_empty(parts.database)
+        return Part(ok=not empty, detail={"says": universe.EMPTY if empty else "it has symbols"})
 
-    empty = await _looked_at(look)
-    return Part(ok=sweeps.ok, detail={**sweeps.detail, **empty.detail}) if empty.ok else sweeps
+    return await _looked_at(look)
 
 
-def _sweeps(parts: Parts) -> Part:
+def _collector(parts: Parts) -> Part:
     if not parts.settings.sweeps or parts.replicas.out:  # there are no sweeps then
         return Part(ok=True, detail={"sweeping": False})
     swept_at, now = parts.swept_at(), parts.clock()
