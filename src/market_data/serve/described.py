@@ -35,6 +35,9 @@ def complete(app: Litestar) -> None:
         for operation in filter(None, (item.get, item.post, item.delete)):
             if operation.responses and operation.request_body is None:
                 operation.responses.pop("400", None)  # what cannot be used is answered with 422 here
+    for plugin in app.plugins:
+        if provide := getattr(plugin, "provide_openapi_schema", None):
+            provide()  # kept from now on: at the first question it would hold the event loop for 25 ms
 
 
 def _formats(operation: Operation, answers: Iterable[str], takes: Iterable[str]) -> None:
