@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from market_data.errors import StoreUnavailable
 from market_data.hosting import Stores
 from market_data.market.instrument import AssetType, Instrument, Tier
 from market_data.market.interval import Interval
@@ -17,8 +18,11 @@ from market_data.push.client import Client
 from market_data.push.session import Close
 from market_data.serve.parts import Parts
 from market_data.settings import read
-from market_data.store import cursor, universe
+from market_data.store import cursor, sizes, universe
+from market_data.store.connect import Database
 from market_data.store.embedded import EmbeddedValkey
+from market_data.telemetry import sizes as sizes_module
+from market_data.telemetry.sizes import Sizes
 from market_data.wiring import service
 
 pytestmark = pytest.mark.anyio
@@ -66,9 +70,9 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         found = await gauges(parts)
     keyless = {name for name, one in discover().items() if not one.facts.needs_key}
     assert found.pop("provider_health_score").keys() == keyless, "of a DISABLED one nothing is known"
-    sizes, rows = found.pop("table_bytes"), found.pop("table_rows")
-    assert sizes.keys() == rows.keys() >= {"candles_intraday", "candle_revisions", "backfill_jobs"}
-    assert min(sizes.values()) > 0
+    tables, rows = found.pop("table_bytes"), found.pop("table_rows")
+    assert set(sizes.TABLES) - {"candles_chunks", "retention_set"} <= tables.keys() == rows.keys()
+    assert min(tables.values()) > 0
     assert found == {
         "backfill_oldest_age_seconds": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
         "backfill_queue_depth": {"T0": 0.0, "T1": 0.0, "T2": 0.0},
@@ -83,6 +87,26 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
         "ws_clients_gauge": {"": 0.0},
         "ws_replay_buffer_bars": {"": 0.0},
     }
+
+
+async def test_sizes_are_measured_once_a_minute_and_wait_for_no_migration(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Sizes(database)
+    first = await known.now()
+    assert first
+    await database.run(
+        "INSERT INTO symbol_universe SELECT 'S' || i, 'NYSE' FROM generate_series(1, 2000) AS i"
+    )
+    assert await known.now() is first
+    async with database.transaction() as migration:
+        await migration.execute("LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StoreUnavailable, match="one of them is locked"):
+            await sizes.measured(database)
+        monkeypatch.setattr(sizes_module, "FRESH_SECONDS", 0.0)
+        assert await known.now() is first
+    grown = {one.table: one.bytes for one in await known.now()}
+    assert grown["symbol_universe"] > {one.table: one.bytes for one in first}["symbol_universe"]
 
 
 async def test_gauges_follow_what_they_are_made_of(postgres_url: str, redis_url: str) -> None:
