@@ -376,7 +376,7 @@ BEGIN
 IF EXISTS (SELECT FROM schema_version WHERE (part, version) = ('core', '0.2.0')) THEN
     RETURN;
 END IF;
-PERFORM schema_lock('candles_intraday', 'candles_daily', 'candle_revisions', 'backfill_jobs', 'vacancies', 'ingestion_cursor');
+PERFORM schema_lock('candles_5m', 'candles_1h', 'candles_intraday', 'candles_daily', 'candle_revisions', 'backfill_jobs', 'vacancies', 'ingestion_cursor');
 
 -- A vacancy is provisional until it is confirmed. Those of 0.1.0 hold no evidence: all of them are asked again.
 ALTER TABLE vacancies

@@ -60,8 +60,6 @@ EXPECTED = {
     "table_rows": (Gauge, ("table",)),
     "fetch_queue_depth": (Gauge, ("tier",)),
     "store_up": (Gauge, ("store",)),
-    "table_bytes": (Gauge, ("table",)),
-    "table_rows": (Gauge, ("table",)),
     "market_open": (Gauge, ("exchange",)),
     "clock_offset_seconds": (Gauge, ()),
     "loop_failures_total": (Counter, ("loop", "error")),
