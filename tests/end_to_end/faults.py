@@ -1,17 +1,17 @@
 """What befalls a service in operation: each a block, in which it is so and after which it is over."""
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
 import asyncpg
 
 from beside import dumping
+from frozen import frozen, frozen_postgres
 from market_data.simulate import Fault as Answered
 from market_data.simulate import Switched
 
@@ -143,17 +143,14 @@ def answered(fault: Answered, value: float) -> Callable[[Field], AbstractAsyncCo
 @asynccontextmanager
 async def postgres_stands_still(field: Field) -> AsyncIterator[None]:
     """Each process of PostgreSQL is stopped, none has ended."""
-    async with administering(field) as connection:
-        postmaster = int((field.data / "postmaster.pid").read_text().split()[0])
-        rows = await connection.fetch("SELECT pid FROM pg_stat_activity")
-    with stopped([postmaster, *(row["pid"] for row in rows)]):
+    async with frozen_postgres(field.data, field.postgres.url):
         yield
 
 
 @asynccontextmanager
 async def valkey_stands_still(field: Field) -> AsyncIterator[None]:
     """The process of Valkey is stopped."""
-    with stopped([int((field.folder / "drill-valkey" / "valkey.pid").read_text())]):
+    with frozen([int((field.folder / "drill-valkey" / "valkey.pid").read_text())]):
         yield
 
 
@@ -166,19 +163,6 @@ async def replica_stands_still(field: Field) -> AsyncIterator[None]:
     yield
     one.signal(signal.SIGCONT)
     one.url = url
-
-
-@contextmanager
-def stopped(processes: list[int]) -> Iterator[None]:
-    for pid in processes:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in processes:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 async def deployed(field: Field, **settings: str) -> None:

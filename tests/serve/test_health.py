@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,14 +10,19 @@ from shutil import rmtree
 
 import pytest
 
+from frozen import frozen_postgres
 from market_data.hosting import Stores
 from market_data.providers import discover
+from market_data.serve.health import ANSWER_SECONDS
 from market_data.store import universe
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
 
 from .conftest import AAPL, PATIENCE_SECONDS, Got, Served, Serving, pauses
 
 pytestmark = pytest.mark.anyio
+
+SLOW_SECONDS = 4.0
+"""How much longer answers may take on a machine that does much else."""
 
 
 async def test_health_shows_every_part_of_a_service_that_works(served: Served) -> None:
@@ -110,6 +116,22 @@ async def test_health_is_degraded_without_redis_503_without_the_database_and_ok_
     finally:
         for server in running:
             await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def test_a_database_that_stands_still_is_out_within_seconds_and_back_when_it_goes_on(
+    serving: Serving, folder: Path
+) -> None:
+    with EmbeddedPostgres(folder / "p") as postgres, EmbeddedValkey(folder / "v") as valkey:
+        served = await serving(stores=Stores(postgres.url, valkey.url))
+        assert (await served.get("/health/ready")).status == 200
+        async with frozen_postgres(folder / "p", postgres.url):
+            began = time.monotonic()
+            asked = 2 * served.parts.settings.database_pool_size  # more than there are connections to hang
+            several = await asyncio.gather(*(served.get("/health/ready") for _ in range(asked)))
+            assert time.monotonic() - began < ANSWER_SECONDS + SLOW_SECONDS
+            assert {got.status for got in several} == {503}
+            assert f"no answer within {ANSWER_SECONDS:g} s" in several[0].problem["detail"]
+        await _when(served, lambda got: got.json["status"] == "ok")
 
 
 def _is_out(name: str, got: Got) -> bool:
