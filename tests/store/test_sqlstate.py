@@ -99,6 +99,27 @@ async def test_a_connection_that_is_lost_between_two_statements_is_an_outage(dat
         await lose()
 
 
+async def test_a_connection_of_which_the_driver_lost_track_is_an_outage_and_is_not_used_again(
+    database: Database,
+) -> None:
+    """Seen where a server stopped while the driver prepared a statement."""
+
+    async def pid() -> int:
+        async with database.connection() as connection:
+            return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    async def lose() -> None:
+        async with database.connection():
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 12; another operation (2) is in progress"
+            )
+
+    before = await pid()
+    with pytest.raises(Interrupted):
+        await lose()
+    assert await pid() != before
+
+
 @pytest.mark.parametrize("code", MEANINGS)
 def test_each_text_names_the_setting_and_the_place(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code.ljust(5, "0"), "M": "words of the server", "S": "ERROR"})

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import subprocess
 import sys
 import threading
 import warnings
@@ -220,3 +221,20 @@ def test_a_word_of_which_a_secret_is_a_part_stays() -> None:
         logs.set_up(read({"FINNHUB_API_KEY": "postgres", "LOG_FORMAT": "json"}, dotenv=None))
         structlog.get_logger().info("postgresql of postgres")
     assert objects(out)[0]["event"] == "postgresql of ***"
+
+
+def test_no_value_of_a_variable_is_shown_where_nothing_was_set_up() -> None:
+    """A part of the service may be used without the command that sets logging up."""
+    script = """
+import structlog
+import market_data.telemetry.logs
+def fail(password):
+    raise ValueError("boom")
+try:
+    fail("hunter2-" + "hunter2")
+except ValueError as error:
+    structlog.get_logger().error("it failed", exc_info=error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "ValueError: boom" in ran.stderr
+    assert "hunter2-hunter2" not in ran.stderr

@@ -131,7 +131,7 @@ class Database:
         return explained("25006", self._at)
 
     async def renew(self) -> None:
-        """Replace every connection before its next use: those of a demoted primary would stay read-only.
+        """Replace every connection before its next use: one to a demoted primary would stay read-only.
 
         Called again within RENEW_SECONDS it does nothing.
         """
@@ -146,7 +146,7 @@ class Database:
         async with _outages(self._at):
             try:
                 yield
-            except asyncpg.ReadOnlySQLTransactionError:
+            except (asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError):
                 await self.renew()
                 raise
 

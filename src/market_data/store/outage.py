@@ -71,21 +71,27 @@ def outage(error: BaseException | None, at: str) -> StoreUnavailable | None:
 
 def _meaning(error: BaseException | None) -> _Meaning | None:
     match error:
-        case asyncpg.TargetServerAttributeNotMatched():
-            return ReadOnly, "no server of {at} is one that target_session_attrs asks for"
         case _ if isinstance(error, _STALE):
             return Interrupted, "the schema of {at} has changed meanwhile"
         case asyncpg.PostgresError():
             code = str(error.sqlstate)
             return MEANINGS.get(code) or MEANINGS.get(code[:2])
-        case asyncpg.InterfaceError():
-            # the driver's own: a wrong argument or use is a bug, a connection that has gone is none
-            gone = type(error) is asyncpg.InterfaceError and str(error).endswith(_GONE)
-            return MEANINGS["08"] if gone else None
+        case asyncpg.InterfaceError() | asyncpg.InternalClientError():
+            return _of_driver(error)
         case OSError():
             return _unreached(error)
         case _:
             return None
+
+
+def _of_driver(error: asyncpg.InterfaceError | asyncpg.InternalClientError) -> _Meaning | None:
+    """What an error of the driver's own means: a wrong argument or use is a bug, a lost connection is none."""
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return ReadOnly, "no server of {at} is one that target_session_attrs asks for"
+    if isinstance(error, asyncpg.InternalClientError):
+        return Interrupted, "the driver lost track of a connection to {at}"
+    gone = type(error) is asyncpg.InterfaceError and str(error).endswith(_GONE)
+    return MEANINGS["08"] if gone else None
 
 
 def _unreached(error: OSError) -> _Meaning:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from market_data.redact import Fence
 from market_data.telemetry import trace
@@ -53,13 +53,8 @@ def set_up(level: str, form: str) -> None:
     """Write all lines to standard error from `level` on, as JSON objects or as text; libraries' too."""
     _State.level = logging.getLevelNamesMapping()[level]
     _State.as_json = form == "json"
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    rendered = [_shortened, _json if _State.as_json else _text(), _without_secrets]
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, stamp, *rendered],
-        wrapper_class=structlog.make_filtering_bound_logger(_State.level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
+    _set_up_ours()
+    stamp, rendered = _stamp(), _rendered()
     handler = _Handler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -75,12 +70,28 @@ def set_up(level: str, form: str) -> None:
     logging.captureWarnings(True)
 
 
+def _set_up_ours() -> None:
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _stamp(), *_rendered()],
+        wrapper_class=structlog.make_filtering_bound_logger(_State.level),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+    )
+
+
+def _stamp() -> Processor:
+    return structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def _rendered() -> list[Processor]:
+    return [_shortened, _json if _State.as_json else _text(), _without_secrets]
+
+
 def write(level: int, text: str, **fields: object) -> None:
     """Write a line of our own at any LOG_LEVEL: progress and errors of a command, uncaught errors."""
     line: Any = {"event": text, **fields, "level": logging.getLevelName(level).lower()}
-    stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", line)
-    rendered = (_json if _State.as_json else _text())(None, "", _shortened(None, "", stamped))
-    sys.stderr.write(_without_secrets(None, "", rendered) + "\n")
+    for step in (_stamp(), *_rendered()):
+        line = step(None, "", line)
+    sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
@@ -140,3 +151,6 @@ def _text() -> structlog.dev.ConsoleRenderer:
 
 def _without_secrets(_: WrappedLogger, __: str, line: str | Mapping[str, Any]) -> str:
     return _State.fence.hide(str(line))
+
+
+_set_up_ours()  # structlog's own default shows the values of variables
