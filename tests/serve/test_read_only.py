@@ -2,11 +2,12 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import asyncpg
 import pytest
 
 from market_data.hosting import Stores
@@ -31,6 +32,21 @@ def own() -> Iterator[OwnPostgres]:
             yield running
     finally:
         rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+async def _futures_that_the_driver_forgets(anyio_backend: str) -> AsyncIterator[None]:
+    """Of a lost connection the driver may leave a future unread; for anyio that is a failure of the test."""
+    loop = asyncio.get_running_loop()
+    usual = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), asyncpg.PostgresConnectionError) and usual is not None:
+            usual(loop, context)
+
+    loop.set_exception_handler(handle)
+    yield
+    loop.set_exception_handler(usual)
 
 
 async def collecting(own: OwnPostgres, redis_url: str, serving: Serving) -> Served:

@@ -120,6 +120,20 @@ async def test_a_connection_of_which_the_driver_lost_track_is_an_outage_and_is_n
     assert await pid() != before
 
 
+async def test_what_goes_wrong_in_the_clean_up_after_an_outage_is_that_outage(database: Database) -> None:
+    """Seen where sessions were ended during a COPY: the driver could not roll back, and said so last."""
+
+    async def lose() -> None:
+        async with database.connection():
+            try:
+                raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+            finally:
+                raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+
+    with pytest.raises(Interrupted):
+        await lose()
+
+
 @pytest.mark.parametrize("code", MEANINGS)
 def test_each_text_names_the_setting_and_the_place(code: str) -> None:
     error = asyncpg.PostgresError.new({"C": code.ljust(5, "0"), "M": "words of the server", "S": "ERROR"})

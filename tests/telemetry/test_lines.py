@@ -51,7 +51,8 @@ def boom() -> None:
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
-def test_a_line_of_a_library_is_one_object(name: str) -> None:
+def test_a_line_of_a_library_is_one_object(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # uvicorn switches its access log off
     with written() as out:
         logging.getLogger(name).warning("two\nlines of %s", "a library")
     (found,) = objects(out)

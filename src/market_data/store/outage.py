@@ -85,13 +85,17 @@ def _meaning(error: BaseException | None) -> _Meaning | None:
 
 
 def _of_driver(error: asyncpg.InterfaceError | asyncpg.InternalClientError) -> _Meaning | None:
-    """What an error of the driver's own means: a wrong argument or use is a bug, a lost connection is none."""
+    """What an error of the driver itself means: a wrong argument or use is a bug, a lost connection is not.
+
+    What goes wrong while it cleans up after an outage is that outage.
+    """
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return ReadOnly, "no server of {at} is one that target_session_attrs asks for"
     if isinstance(error, asyncpg.InternalClientError):
         return Interrupted, "the driver lost track of a connection to {at}"
-    gone = type(error) is asyncpg.InterfaceError and str(error).endswith(_GONE)
-    return MEANINGS["08"] if gone else None
+    if type(error) is not asyncpg.InterfaceError:
+        return None
+    return MEANINGS["08"] if str(error).endswith(_GONE) else _meaning(error.__context__)
 
 
 def _unreached(error: OSError) -> _Meaning:
