@@ -155,6 +155,7 @@ async def test_nothing_is_lost_while_locks_are_not_to_be_had(
     await own.does("ALTER DATABASE postgres SET lock_timeout = '50ms'")
     served = await collecting(own, redis_url, serving)
     async with served.parts.database.transaction() as holding:
+        await holding.execute("SET LOCAL lock_timeout = 0")
         await holding.execute("LOCK TABLE quotes_l1, candles_intraday, backfill_jobs IN EXCLUSIVE MODE")
         await asyncio.sleep(OUT_SECONDS)
     await nothing_is_lost(own, served)
@@ -186,6 +187,7 @@ async def test_a_backfill_that_an_outage_interrupts_is_handed_back_and_that_is_n
         "end": "2024-07-03T14:10:00Z",
     }
     async with served.parts.database.transaction() as holding:
+        await holding.execute("SET LOCAL lock_timeout = 0")
         await holding.execute("LOCK TABLE vacancies IN EXCLUSIVE MODE")  # it can be read, not written
         assert (await served.ask("POST", "/ops/backfill", json=asked)).status == 202
         interrupted = await _backfill(served, "queued", "lock was not available")
