@@ -101,7 +101,7 @@ async def test_sizes_are_measured_once_a_minute_and_wait_for_no_migration(
     assert await known.now() is first
     async with database.transaction() as migration:
         await migration.execute("LOCK TABLE symbol_universe IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(StoreUnavailable, match="one of them is locked"):
+        with pytest.raises(StoreUnavailable, match="a lock was not available"):
             await sizes.measured(database)
         monkeypatch.setattr(sizes_module, "FRESH_SECONDS", 0.0)
         assert await known.now() is first

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-import asyncpg
-
-from market_data.errors import StoreUnavailable
 from market_data.store.connect import Database, sql
 
 TABLES = (
@@ -50,13 +47,10 @@ async def measured(database: Database) -> list[Size]:
 
     Raises StoreUnavailable if the database cannot be reached, or while a migration has locked a table.
     """
-    try:
-        async with database.transaction() as connection:
-            await connection.execute(sql("sizes_patience"))
-            rows = {row["table"]: row for row in await connection.fetch(sql("sizes"), TABLES)}
-            if await connection.fetch(sql("retention_known")):
-                rows |= {row["table"]: row for row in await connection.fetch(sql("sizes_scaled"))}
-    except asyncpg.LockNotAvailableError:
-        raise StoreUnavailable("the sizes of the tables are not known: one of them is locked") from None
+    async with database.transaction() as connection:
+        await connection.execute(sql("sizes_patience"))
+        rows = {row["table"]: row for row in await connection.fetch(sql("sizes"), TABLES)}
+        if await connection.fetch(sql("retention_known")):
+            rows |= {row["table"]: row for row in await connection.fetch(sql("sizes_scaled"))}
     found = [Size(name, row["bytes"], row["rows"]) for name, row in rows.items()]
     return sorted(found, key=lambda one: (-one.bytes, one.table))
