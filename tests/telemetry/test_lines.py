@@ -52,9 +52,13 @@ def boom() -> None:
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_line_of_a_library_is_one_object(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # uvicorn switches its access log off
+    library = logging.getLogger(name)
+    level = library.level
+    monkeypatch.setattr(library, "propagate", True)  # a server of uvicorn's switches its access log off
+    library.setLevel(logging.NOTSET)  # … and sets the level of its own lines
     with written() as out:
-        logging.getLogger(name).warning("two\nlines of %s", "a library")
+        library.warning("two\nlines of %s", "a library")
+    library.setLevel(level)
     (found,) = objects(out)
     assert (found["event"], found["level"], found["logger"]) == ("two\nlines of a library", "warning", name)
     assert "timestamp" in found
