@@ -18,7 +18,8 @@ from .test_completeness import drained, fetched
 
 pytestmark = pytest.mark.anyio
 
-OPEN, CLOSE = at("2025-10-08T13:30:00Z"), at("2025-10-08T20:00:00Z")
+OPEN, CLOSE = at("2025-07-03T13:30:00Z"), at("2025-07-03T17:00:00Z")
+"""A half day of New York: it costs half the time to try."""
 THIN = Instrument("THIN", "NYSE", AssetType.EQUITY, Tier.T0)
 LIQUID = Instrument("AAPL", "NASDAQ", AssetType.EQUITY, Tier.T0)
 """Its bars tell how far the feeds have come: without them the silence about a thin symbol proves nothing."""
@@ -34,7 +35,7 @@ async def test_a_day_of_three_trades_costs_a_bounded_number_of_calls(
     serving: Serving, tmp_path: Path
 ) -> None:
     recorded = tmp_path / "thin.csv"
-    rows = [f"2025-10-08 {time},10,10.5,9.5,10,100" for time in ("10:15:00", "12:40:00", "15:30:00")]
+    rows = [f"2025-07-03 {time},10,10.5,9.5,10,100" for time in ("10:15:00", "11:40:00", "12:30:00")]
     recorded.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]) + "\n")
     served = await serving(
         Clock(float(OPEN)),

@@ -147,17 +147,32 @@ async def _play(database: Database, answers: list[Answer], start: float, *, keep
                 assert was_final.items() <= now_final.items(), f"at {moment(at)}"
 
 
-@settings(
-    max_examples=120,
-    deadline=None,
-    # one database for all examples: each begins with empty tables
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(answers=st.lists(ANSWERS, min_size=1, max_size=8), start=st.integers(OPEN, CLOSE + 3600))
-@pytest.mark.parametrize("keeps", [True, False], ids=["partial values kept", "not kept"])
+# one database for all examples: each begins with empty tables
+CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+HISTORIES = given(answers=st.lists(ANSWERS, min_size=1, max_size=8), start=st.integers(OPEN, CLOSE + 3600))
+KEEPS = pytest.mark.parametrize("keeps", [True, False], ids=["partial values kept", "not kept"])
+
+
+@KEEPS
+@settings(max_examples=40, deadline=None, suppress_health_check=CHECKS)
+@HISTORIES
 def test_what_was_read_at_a_moment_reads_the_same_with_as_of(
     postgres_url: str, keeps: bool, answers: list[Answer], start: int
 ) -> None:
+    _replayed(postgres_url, answers, start, keeps=keeps)
+
+
+@pytest.mark.soak
+@KEEPS
+@settings(max_examples=1000, deadline=None, suppress_health_check=CHECKS)
+@HISTORIES
+def test_it_does_so_in_a_thousand_histories(
+    postgres_url: str, keeps: bool, answers: list[Answer], start: int
+) -> None:
+    _replayed(postgres_url, answers, start, keeps=keeps)
+
+
+def _replayed(postgres_url: str, answers: list[Answer], start: int, *, keeps: bool) -> None:
     async def play() -> None:
         async with open_database(postgres_url, 1) as database:
             await _play(database, answers, float(start), keeps=keeps)
