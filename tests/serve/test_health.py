@@ -3,10 +3,12 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +23,7 @@ from .conftest import AAPL, PATIENCE_SECONDS, Got, Served, Serving, pauses
 
 pytestmark = pytest.mark.anyio
 
+Server = TypeVar("Server", EmbeddedPostgres, EmbeddedValkey)
 SLOW_SECONDS = 4.0
 """How much longer answers may take on a machine that does much else."""
 
@@ -118,10 +121,23 @@ async def test_health_is_degraded_without_redis_503_without_the_database_and_ok_
             await asyncio.to_thread(server.__exit__, None, None, None)
 
 
+@asynccontextmanager
+async def beside(server: Server) -> AsyncIterator[Server]:
+    """A server that is started and stopped beside the event loop."""
+    await asyncio.to_thread(server.__enter__)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.__exit__, None, None, None)
+
+
 async def test_a_database_that_stands_still_is_out_within_seconds_and_back_when_it_goes_on(
     serving: Serving, folder: Path
 ) -> None:
-    with EmbeddedPostgres(folder / "p") as postgres, EmbeddedValkey(folder / "v") as valkey:
+    async with (
+        beside(EmbeddedPostgres(folder / "p")) as postgres,
+        beside(EmbeddedValkey(folder / "v")) as valkey,
+    ):
         served = await serving(stores=Stores(postgres.url, valkey.url))
         assert (await served.get("/health/ready")).status == 200
         async with frozen_postgres(folder / "p", postgres.url):

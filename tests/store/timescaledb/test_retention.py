@@ -79,11 +79,11 @@ async def test_what_an_operator_changed_by_hand_wins_and_is_seen(database: Datab
 
 async def test_old_values_are_compressed_and_dropped_and_as_of_reads_them(database: Database) -> None:
     for close in (1.0, 2.0, 3.0):
-        await tell(database, [row(TEN + 60 * i, close) for i in range(100)], Saying(at=TEN + 9000 + close))
-    assert await number(database, REVISIONS) == 200
+        await tell(database, [row(TEN + 60 * i, close) for i in range(60)], Saying(at=TEN + 9000 + close))
+    assert await number(database, REVISIONS) == 120
     await database.run(f"CALL run_job({await number(database, JOB, 'policy_compression')})")
     assert await number(database, COMPRESSED) == 1
-    assert await number(database, REVISIONS) == 200
+    assert await number(database, REVISIONS) == 120
     found = {one.table: one for one in await sizes.measured(database)}
     assert {"candles_5m", "candles_1h", "candle_revisions", "candles_intraday"} <= set(found)
     assert found["candle_revisions"].bytes > 0
