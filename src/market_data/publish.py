@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from market_data.loops import task_group
+from market_data.loops import beside, task_group
 from market_data.market.bar import KnownBar
 from market_data.market.interval import Interval
 from market_data.market.noted import CLOCKS_DIFFER
@@ -13,7 +13,7 @@ from market_data.store import bars as bars_table
 from market_data.store import heads
 from market_data.store.change import Change
 from market_data.store.connect import Database
-from market_data.stream import Series, Stream, stamp
+from market_data.stream import ENCODED_AT_ONCE, Series, Stream, stamp
 
 UNPUBLISHED_SECONDS = 60.0
 """Where Redis has forgotten a series, what was written in this time before a change is published with it."""
@@ -47,7 +47,8 @@ class Publisher:
     async def __call__(self, series: Series, change: Change) -> None:
         """Publish a change; StoreUnavailable if it cannot be: then whoever comes next does."""
         if len(change):
-            bars = await self._level(series, change.bars)
+            made = change.bars if len(change) <= ENCODED_AT_ONCE else await beside(lambda: change.bars)
+            bars = await self._level(series, made)
             await self._publish(series, bars, before=stamp(change.before), head=stamp(change.as_of))
 
     async def catch_up(self, series: Series, head: datetime) -> None:

@@ -126,8 +126,9 @@ async def missing(
     """
     if interval is Interval.D1:
         days = await gaps.days(connection, [(symbol, span.start) for symbol, span in wanted], now)
-        return by_symbol((symbol, Span(day, day + interval.seconds)) for symbol, day in days)
-    return by_symbol(await gaps.minutes(connection, wanted, now))
+        return await _whole_days(days)
+    found = await gaps.minutes(connection, wanted, now)
+    return await beside(lambda: by_symbol(found))
 
 
 async def missing_days(
@@ -140,7 +141,14 @@ async def missing_days(
     """Which of these days are missing, of each instrument while it is listed; `now` as of `missing`."""
     listed = [(member.symbol, span) for member in members if (span := listed_before(member, before))]
     days = await gaps.days_of(connection, listed, labels, now)
-    return by_symbol((symbol, Span(day, day + Interval.D1.seconds)) for symbol, day in days)
+    return await _whole_days(days)
+
+
+async def _whole_days(days: Sequence[tuple[str, int]]) -> Missing:
+    """The days of each symbol as spans."""
+    return await beside(
+        lambda: by_symbol((symbol, Span(day, day + Interval.D1.seconds)) for symbol, day in days)
+    )
 
 
 def by_symbol(found: Iterable[tuple[str, Span]]) -> Missing:

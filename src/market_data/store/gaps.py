@@ -69,9 +69,16 @@ async def days(
     connection: Connection | Database, places: Sequence[tuple[str, int]], now: float | None
 ) -> list[tuple[str, int]]:
     """Of symbols, each with the label of a day, those that are missing; `now` as of `minutes`."""
-    rows = await connection.fetch(
-        sql("gaps_days"), [symbol for symbol, _ in places], [moment(day) for _, day in places], _at(now)
-    )
+    found: list[tuple[str, int]] = []
+    for first in range(0, len(places), PLACES_AT_ONCE):
+        symbols, labels = zip(*places[first : first + PLACES_AT_ONCE], strict=True)
+        wanted = [moment(day) for day in labels]
+        rows = await connection.fetch(sql("gaps_days"), symbols, wanted, _at(now))
+        found += await beside(partial(_labels, rows))
+    return found
+
+
+def _labels(rows: Iterable[Record]) -> list[tuple[str, int]]:
     return [(row["symbol"], epoch(row["day"])) for row in rows]
 
 
@@ -79,15 +86,19 @@ async def days_of(
     connection: Connection | Database, places: Places, labels: Sequence[int], now: float | None
 ) -> list[tuple[str, int]]:
     """Of each place, the labels of its days that are missing, of those in `labels`; `now` as of `minutes`."""
-    rows = await connection.fetch(
-        sql("gaps_days_of"),
-        [symbol for symbol, _ in places],
-        [moment(span.start) for _, span in places],
-        [moment(span.end) for _, span in places],
-        [moment(one) for one in labels],
-        _at(now),
-    )
-    return [(row["symbol"], epoch(row["day"])) for row in rows]
+    found: list[tuple[str, int]] = []
+    for first in range(0, len(places), PLACES_AT_ONCE):
+        some = places[first : first + PLACES_AT_ONCE]
+        rows = await connection.fetch(
+            sql("gaps_days_of"),
+            [symbol for symbol, _ in some],
+            [moment(span.start) for _, span in some],
+            [moment(span.end) for _, span in some],
+            [moment(one) for one in labels],
+            _at(now),
+        )
+        found += await beside(partial(_labels, rows))
+    return found
 
 
 async def firsts(database: Database, symbols: Sequence[str], interval: Interval) -> dict[str, int | None]:
