@@ -34,7 +34,8 @@ SERIES_AT_ONCE = 32
 """Series that are published with one call; each may have thousands of bars."""
 ENCODED_AT_ONCE = 50
 """Bars of a change that are encoded on the event loop; more would hold it, and are encoded beside it."""
-READ_COUNT = 200
+READ_COUNT = 64
+"""Publications that are read in one turn of the event loop: more of them would hold it."""
 READ_BLOCK_MS = 1000
 """How long a read waits; one that is cancelled just as it asks ends only then: see `reachable`."""
 

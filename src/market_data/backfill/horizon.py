@@ -1,5 +1,6 @@
 """How far back a scan looks for the gaps of each series, and which old part it looks at next."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ FIRSTS_SECONDS = 3600.0
 """How long it is remembered when the first bar of a series opens."""
 FIRSTS_AT_ONCE = 200
 """Series whose first bar is looked up in one statement: on TimescaleDB each may open many chunks."""
+MEMBERS_AT_ONCE = 200
+"""Instruments that are looked at in one turn of the event loop: a whole market would hold it."""
 RECENT = 10
 """Older parts that are looked at as often as all parts before them together."""
 DAYS_AT_ONCE = 100
@@ -44,7 +47,9 @@ class Horizon:
         """
         now, found = self.clock(), dict[str, int]()
         firsts = await self._first_bars([member.symbol for member in members], interval, now)
-        for member in members:
+        for place, member in enumerate(members):
+            if place % MEMBERS_AT_ONCE == 0:
+                await asyncio.sleep(0)
             first, kept = firsts[member.symbol], kept_seconds(settings, member, interval)
             since = min(FOREVER if first is None else first, int(now - kept))
             found[member.symbol] = max(

@@ -29,6 +29,8 @@ that the reason is logged before a Kubernetes startup probe (120 s) ends the pro
 MIGRATION_SECONDS = 6 * 3600.0
 """How long one migration may take: on TimescaleDB it moves the bars of a plain table into chunks."""
 
+ROWS_AT_ONCE = 1000
+"""Rows that are decoded in one turn of the event loop, where a statement has thousands."""
 AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Pauses before what was interrupted is done again; then it is an outage."""
 RENEW_SECONDS = 5.0
@@ -72,6 +74,20 @@ class Database:
         async with self._outages():
             rows: Sequence[asyncpg.Record] = await self._pool.fetch(query, *values)
             return rows
+
+    async def fetch_many(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """The rows of a statement that has thousands, all of one moment.
+
+        They are read in parts: to decode all of them in one turn would hold the event loop.
+        """
+        rows: list[asyncpg.Record] = []
+        async with self.transaction() as connection:
+            cursor = await connection.cursor(query, *values)
+            while part := await cursor.fetch(ROWS_AT_ONCE):
+                rows += part
+                if len(part) < ROWS_AT_ONCE:
+                    break
+        return rows
 
     async def fetch_one(self, query: str, *values: object) -> asyncpg.Record | None:
         """The first row of one statement, or None."""

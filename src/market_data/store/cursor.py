@@ -59,7 +59,7 @@ async def advance(
 
 async def all_cursors(database: Database) -> dict[tuple[str, str], Cursor]:
     """By (symbol, interval), the farthest cursor of each active series, whichever source was asked."""
-    rows = await database.fetch(sql("cursor_all"))
+    rows = await database.fetch_many(sql("cursor_all"))
     return await beside(
         lambda: {(row["symbol"], row["interval"]): Cursor(row["through"], row["asked_at"]) for row in rows}
     )
@@ -115,5 +115,5 @@ async def find(database: Database, symbol: str, interval: str, source: str) -> "
 
 async def newest_bars(database: Database, interval: Interval) -> dict[str, int]:
     """By symbol, the label of the newest final bar that any source has given (epoch seconds)."""
-    rows = await database.fetch(sql("cursor_newest"), interval.value)
+    rows = await database.fetch_many(sql("cursor_newest"), interval.value)
     return await beside(lambda: {row["symbol"]: row["last_bar"] for row in rows})

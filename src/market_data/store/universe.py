@@ -31,7 +31,7 @@ async def is_empty(database: Database) -> bool:
 
 async def load(database: Database, *, only_active: bool = True) -> list[Instrument]:
     """The instruments in the order of tier and symbol."""
-    rows = await database.fetch(sql("universe_load"), only_active)
+    rows = await database.fetch_many(sql("universe_load"), only_active)
     found = await beside(lambda: [_instrument(row) for row in rows])
     await loaded({(one.exchange, one.asset_type) for one in found})
     return found
