@@ -4,6 +4,7 @@ from pathlib import Path
 
 import asyncpg
 import pandas
+import pyarrow
 import pytest
 from pyarrow import dataset, parquet
 
@@ -116,6 +117,19 @@ async def test_minutes_and_days_of_one_folder_are_read_as_one_table(
     for interval, bars in (("1m", 510), ("1d", 4)):
         some = dataset.dataset(tmp_path / "out" / f"interval={interval}", partitioning="hive").to_table()
         assert some.num_rows == bars
+
+
+async def test_a_symbol_of_digits_keeps_its_zeros_where_its_type_is_named(
+    run: Run, filled: Database, tmp_path: Path
+) -> None:
+    """As docs/reading.md shows it: readers take it for a number where they guess."""
+    await filled.run("UPDATE symbol_universe SET symbol = '0700', exchange = 'HKEX' WHERE symbol = 'AAPL'")
+    await filled.run("UPDATE candles_intraday SET symbol = '0700' WHERE symbol = 'AAPL'")
+    assert run("export", "out", "--symbol", "0700", "--json").json["bars"] > 0
+    kinds = [("interval", pyarrow.string()), ("symbol", pyarrow.string()), ("year", pyarrow.int32())]
+    named = dataset.partitioning(pyarrow.schema(kinds), flavor="hive")
+    whole = dataset.dataset(tmp_path / "out", partitioning=named).to_table()
+    assert set(whole["symbol"].to_pylist()) == {"0700"}
 
 
 async def test_days_where_an_earlier_version_put_them_are_not_left_beside_the_new_ones(
