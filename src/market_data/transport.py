@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -36,7 +37,7 @@ class Transport:
         self._browser: AsyncSession[BrowserResponse] | None = None
 
     async def __aenter__(self) -> Self:
-        trusted = await asyncio.to_thread(ssl.create_default_context)  # reads all certificates of the system
+        trusted = await asyncio.to_thread(_trusted)
         self._plain = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusted),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -110,6 +111,12 @@ class Transport:
             raise (_too_large() if body.full else _failed(error)) from None
         headers = _lowered((name, value or "") for name, value in reply.headers.items())
         return Response(reply.status_code, headers, body.bytes())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom we trust: reads all certificates of the system, which takes a while, once per process."""
+    return ssl.create_default_context()
 
 
 class _Body:
