@@ -38,6 +38,8 @@ _LATE = {"XNYS": (19_800, 14_400)}
 """Seconds of trading before the open and after the close: 04:00 to 20:00 New York, 17:00 on a half day."""
 _NAMES_KNOWN = 1024
 """Names of exchanges whose codes are remembered."""
+LONGEST_REASON = 200
+"""Characters of the library's reason why a calendar cannot be built; some list every date."""
 _FORMER_KEPT = 32
 """Hours of another time that are kept: each has the sessions of decades."""
 
@@ -75,16 +77,45 @@ def hours_of(exchange: str, asset_type: AssetType, known_at: datetime | None = N
     return _load(code) if changed is None else changed.hours
 
 
-def check_row(instrument: Instrument) -> None:
-    """NoCalendar, naming the row and the command that corrects it, if the row's exchange has no calendar.
+@dataclass(frozen=True, slots=True)
+class WrongRow:
+    """An instrument whose exchange has no calendar, and why.
 
     The commands check the exchange of each row that they write; a row written by SQL can name any.
     """
-    try:
-        hours_of(instrument.exchange, instrument.asset_type)
-    except NoCalendar as error:
-        remedy = f"`market-data universe set {instrument.symbol} --exchange NASDAQ`, for example, corrects it"
-        raise NoCalendar(f"{instrument.symbol}: {error.detail}; {remedy}") from None
+
+    instrument: Instrument
+    why: str
+
+    @property
+    def remedy(self) -> str:
+        """The command that corrects the row."""
+        return (
+            f"`market-data universe set {self.instrument.symbol} --exchange NASDAQ`, for example, corrects it"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.instrument.symbol}: {self.why}; {self.remedy}"
+
+
+def with_hours(
+    instruments: Iterable[Instrument],
+) -> tuple[list[tuple[Instrument, MarketHours]], list[WrongRow]]:
+    """Instruments with the hours in which they trade, and those whose exchange has no calendar."""
+    placed, wrong = list[tuple[Instrument, MarketHours]](), list[WrongRow]()
+    for instrument in instruments:
+        try:
+            placed.append((instrument, hours_of(instrument.exchange, instrument.asset_type)))
+        except NoCalendar as error:
+            wrong.append(WrongRow(instrument, error.detail))
+    return placed, wrong
+
+
+def check_row(instrument: Instrument) -> None:
+    """NoCalendar, naming the row and the command that corrects it, if its exchange has no calendar."""
+    _, wrong = with_hours([instrument])
+    for row in wrong:
+        raise NoCalendar(str(row))
 
 
 def scheduled_hours(exchange: str, asset_type: AssetType) -> MarketHours:
@@ -236,14 +267,14 @@ def _of_library(code: str) -> tuple[str, Times, Times, Times]:
     from exchange_calendars import get_calendar  # noqa: PLC0415 - brings pandas, which takes a second
 
     try:
-        try:
-            found = get_calendar(code, start=FIRST_DAY)
-        except (ValueError, NotImplementedError):  # its record begins later, as Tokyo's does in 1997
-            found = get_calendar(code)  # the last 20 years
-    except (ValueError, NotImplementedError) as reason:
+        found = get_calendar(code)  # of the last 20 years; it knows since when it has a record
+        first = found.bound_min()
+        found = get_calendar(code, start=FIRST_DAY if first is None else max(FIRST_DAY, f"{first:%Y-%m-%d}"))
+    except (ValueError, NotImplementedError) as error:
+        reason = str(error)[:LONGEST_REASON]
         raise NoCalendar(
             f"the calendar of exchange {code!r} cannot be read by the installed exchange_calendars: {reason}"
-        ) from reason
+        ) from error
     return str(found.tz), _seconds(found.opens), _seconds(found.closes), _seconds(found.opens.index)
 
 

@@ -227,7 +227,7 @@ class CalendarChanged:
 
 @dataclass(frozen=True, slots=True)
 class LoopFailed:
-    """A background task met an error; a loop starts again after a pause. `error` is the name of its kind."""
+    """A background task met an error; a loop starts again after a pause."""
 
     loop: str
     detail: str

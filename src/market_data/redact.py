@@ -12,8 +12,8 @@ SHORTEST_SECRET = 6
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced, plain or as a URL spells it, so that it can be logged or shown."""
-    spellings = {form for one in secrets if one for form in (one, quote(one, safe=""), quote_plus(one))}
+    """`text` with every secret replaced, however it is spelled, so that it can be logged or shown."""
+    spellings = {form for secret in secrets if secret for form in _spellings(secret)}
     for spelling in sorted(spellings, key=len, reverse=True):  # one secret may begin another
         text = text.replace(spelling, HIDDEN)
     return text
@@ -23,15 +23,15 @@ class Fence:
     """The last look at each line that is logged: no secret leaves, whatever an error's text repeats."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        long = (one for one in secrets if len(one) >= SHORTEST_SECRET)
-        spellings = {form for one in long for form in _spellings(one)}
+        long = (secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        spellings = {form for secret in long for form in _spellings(secret)}
         self._spellings = sorted(spellings, key=len, reverse=True)
         words = "|".join(map(re.escape, self._spellings))
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])")
 
     def hide(self, line: str) -> str:
         """The line with each secret replaced that is not a part of a longer word."""
-        if any(one in line for one in self._spellings):
+        if any(spelling in line for spelling in self._spellings):
             return self._pattern.sub(HIDDEN, line)
         return line
 
@@ -41,7 +41,7 @@ def of_url(url: str) -> frozenset[str]:
     user, at, _ = url.partition("://")[2].rpartition("@")
     given = parse_qs(url.partition("?")[2])
     found = [user.partition(":")[2] if at else "", *given.get("password", []), *given.get("sslpassword", [])]
-    return frozenset(form for one in found if one for form in (one, unquote(one)))
+    return frozenset(form for password in found if password for form in (password, unquote(password)))
 
 
 def _spellings(secret: str) -> Iterable[str]:

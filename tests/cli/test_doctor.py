@@ -52,6 +52,13 @@ def test_everything_missing_is_shown_with_what_would_mend_it(run: Run) -> None:
     }
 
 
+def test_a_database_without_tables_is_a_finding(run: Run, empty_postgres_url: str) -> None:
+    ran = run("doctor", "--no-ask", "--json", DATABASE_URL=empty_postgres_url)
+    found = _by_name(ran)
+    assert "no tables" in found["postgresql"]["found"]
+    assert found["symbols"]["found"] == "empty"
+
+
 def test_a_store_that_cannot_be_reached_is_a_finding(run: Run) -> None:
     ran = run(
         "doctor",

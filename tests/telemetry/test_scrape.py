@@ -89,6 +89,11 @@ async def test_a_service_at_rest_is_well_on_a_sunday(postgres_url: str, redis_ur
     }
 
 
+async def test_no_table_is_left_out_of_the_sizes(database: Database) -> None:
+    made = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert {row["tablename"] for row in made} <= set(sizes.TABLES)
+
+
 async def test_sizes_are_measured_once_a_minute_and_wait_for_no_migration(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,8 @@
 """What should be there by now, and what of it is missing: the calendar less the bars less the vacancies."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
-from market_data.calendar import hours_of
-from market_data.errors import NoCalendar
+from market_data.calendar import hours_of, with_hours
 from market_data.loops import beside
 from market_data.market.capability import CAPABILITIES, Capability
 from market_data.market.instrument import Instrument, Tier
@@ -81,14 +79,14 @@ def expected(
 async def by_hours(instruments: Sequence[Instrument]) -> dict[MarketHours, list[Instrument]]:
     """The instruments by the hours in which they trade, without those whose exchange has no calendar."""
 
-    def sorted_out() -> dict[MarketHours, list[Instrument]]:
+    def grouped() -> dict[MarketHours, list[Instrument]]:
         found: dict[MarketHours, list[Instrument]] = {}
-        for one in instruments:
-            with suppress(NoCalendar):  # the sweeper says so for each of them
-                found.setdefault(hours_of(one.exchange, one.asset_type), []).append(one)
+        placed, _ = with_hours(instruments)  # of the others the sweeper says so
+        for instrument, hours in placed:
+            found.setdefault(hours, []).append(instrument)
         return found
 
-    return await beside(sorted_out)
+    return await beside(grouped)
 
 
 async def places(

@@ -10,12 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from market_data.calendar import check_row
+from market_data.calendar import with_hours
 from market_data.cli.output import data, print_json, say
 from market_data.errors import (
     BadConfig,
     Malformed,
-    NoCalendar,
     ProviderFault,
     Refused,
     StoreUnavailable,
@@ -112,11 +111,7 @@ async def _database(settings: Settings) -> list[Finding]:
         async with database_url(settings) as url, open_database(url, 2) as database:
             state, found = await describe(database), await standing(database)
             problem = found.problem()
-            members = await universe.load(database) if not problem else []
-            doubted = await quarantine.counts(database) if not problem else {}
-            wrong = await _wrong_rows(database, members)
-            large = await sizes.measured(database) if not problem else []
-            kept = await retention.policies(database) if not problem else []
+            contents = [_held({})] if problem else await _contents(database, settings)
     except (StoreUnavailable, BadConfig) as error:
         return [Finding(area="store", name="postgresql", ok=False, found=str(error), mend="set DATABASE_URL")]
     scale = f"TimescaleDB {state['timescaledb']}" if state["timescaledb"] else "no TimescaleDB"
@@ -129,33 +124,35 @@ async def _database(settings: Settings) -> list[Finding]:
     )
     if problem and found.made:
         return [store, *_scaled(found), _unread()]
+    return [store, *_scaled(found), *contents]
+
+
+async def _contents(database: Database, settings: Settings) -> list[Finding]:
+    """What there is to say of the rows of a database whose schema fits."""
+    members = await universe.load(database)
     return [
-        store,
-        *_scaled(found),
-        *_kept(kept, settings),
-        *_large(large),
+        *_kept(await retention.policies(database), settings),
+        *_large(await sizes.measured(database)),
         _held(Counter(member.tier for member in members)),
         *_doubles(members),
-        *wrong,
-        _doubted(doubted),
+        *await _wrong_rows(database, members),
+        _doubted(await quarantine.counts(database)),
     ]
 
 
 async def _wrong_rows(database: Database, members: Sequence[Instrument]) -> list[Finding]:
     """Rows that only SQL by hand can have written: they are left out of everything, and nobody sees why."""
-    found = []
-    for one in members:
-        try:
-            check_row(one)
-        except NoCalendar as error:
-            wrong, _, mend = error.detail.rpartition("; ")
-            found.append(Finding(area="universe", name=one.symbol, ok=False, found=wrong, mend=mend))
-    symbols = [one.symbol for one in members]
+    _, wrong = with_hours(members)
+    found = [("universe", row.instrument.symbol, row.why, row.remedy) for row in wrong]
+    symbols = [member.symbol for member in members]
     for interval in (Interval.M1, Interval.D1):
-        for line in await bars.beyond_time(database, symbols, interval):
-            wrong, _, mend = line.rpartition(": ")
-            found.append(Finding(area="bars", name=str(interval), ok=False, found=wrong, mend=mend))
-    return found
+        beyond = await bars.beyond_time(database, symbols, interval)
+        found += [
+            ("bars", str(interval), f"{symbol}: {what}", bars.BEYOND_TIME) for symbol, what in beyond.items()
+        ]
+    return [
+        Finding(area=area, name=name, ok=False, found=what, mend=mend) for area, name, what, mend in found
+    ]
 
 
 def _tables(found: Standing) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from market_data.calendar import check_row
+from market_data.calendar import check_row, with_hours
 from market_data.cli.output import say
-from market_data.errors import BadQuestion, NoCalendar
+from market_data.errors import BadQuestion
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval
 from market_data.store import bars, universe
@@ -35,18 +35,13 @@ async def instrument_of(database: Database, text: str) -> Instrument:
 
 def with_calendar(instruments: Iterable[Instrument]) -> list[Instrument]:
     """Those whose exchange has a calendar; of each other one a line says why it is left out."""
-    found = []
-    for one in instruments:
-        try:
-            check_row(one)
-        except NoCalendar as error:
-            say(f"left out: {error}")
-        else:
-            found.append(one)
-    return found
+    placed, wrong = with_hours(instruments)
+    for row in wrong:
+        say(f"left out: {row}")
+    return [instrument for instrument, _ in placed]
 
 
 async def check_times(database: Database, symbol: str, interval: Interval) -> None:
     """BadQuestion, with the remedy, where a series has a bar at a time that no answer can show."""
-    if lines := await bars.beyond_time(database, [symbol], interval):
-        raise BadQuestion(lines[0])
+    for name, what in (await bars.beyond_time(database, [symbol], interval)).items():
+        raise BadQuestion(f"{name}: {what}: {bars.BEYOND_TIME}")

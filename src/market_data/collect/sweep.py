@@ -3,13 +3,12 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 
-from market_data.calendar import hours_of
+from market_data.calendar import with_hours
 from market_data.collect.cadence import Rhythm, due
 from market_data.collect.plan import Planned, plan
-from market_data.errors import NoCalendar
 from market_data.events import Skipped, Swept, Tell, UniverseEmpty
 from market_data.loops import beside
 from market_data.market.capability import Capability
@@ -93,10 +92,10 @@ class Sweeper:
         known = await cursors.all_cursors(self._database)
         # beside the event loop: a large universe takes a while, in which clients would wait for their bars;
         # what is known of the providers is read on it, since their answers change that
-        placed, skipped = await beside(lambda: _placed(instruments))
-        for one in skipped:
-            self._tell(one)
-        rhythms = self._rhythms(Counter(one.tier for one in instruments), placed)
+        placed, wrong = await beside(lambda: with_hours(instruments))
+        for row in wrong:
+            self._tell(Skipped(row.instrument.symbol, row.why))
+        rhythms = self._rhythms(Counter(instrument.tier for instrument in instruments), placed)
         life = self._roster.settings.local_sweep_tick_sec * EXPIRES_AFTER_TICKS
         return instruments, await beside(lambda: list(_jobs(placed, rhythms, known, now, life)))
 
@@ -105,7 +104,7 @@ class Sweeper:
         cadences = self._cadences(symbols)
         return {
             (tier, calendar): [self._rhythm(*line, calendar) for line in cadences[tier]]
-            for tier, calendar in {(one.tier, hours.regular.name) for one, hours in placed}
+            for tier, calendar in {(member.tier, hours.regular.name) for member, hours in placed}
         }
 
     def _cadences(self, symbols: Mapping[Tier, int]) -> dict[Tier, list[tuple[Capability, Interval, float]]]:
@@ -130,19 +129,6 @@ _Rhythms = Mapping[tuple[Tier, str], Sequence[tuple[Capability, Interval, Rhythm
 """By tier and calendar."""
 
 
-def _placed(instruments: Iterable[Instrument]) -> tuple[_Placed, list[Skipped]]:
-    """Instruments with their hours, and those whose exchange has no calendar, with why."""
-    placed, skipped = list[tuple[Instrument, MarketHours]](), list[Skipped]()
-    for one in instruments:
-        try:
-            hours = hours_of(one.exchange, one.asset_type)
-        except NoCalendar as error:
-            skipped.append(Skipped(one.symbol, str(error)))
-        else:
-            placed.append((one, hours))
-    return placed, skipped
-
-
 def _jobs(
     placed: _Placed,
     rhythms: _Rhythms,
@@ -151,11 +137,11 @@ def _jobs(
     life: float,
 ) -> Iterator[Job]:
     """A job for each series that is due at `now`; it expires `life` seconds later."""
-    for one, hours in placed:
-        for capability, interval, rhythm in rhythms[one.tier, hours.regular.name]:
-            span = due(interval, hours, known.get((one.symbol, interval.value)), rhythm, now)
+    for member, hours in placed:
+        for capability, interval, rhythm in rhythms[member.tier, hours.regular.name]:
+            span = due(interval, hours, known.get((member.symbol, interval.value)), rhythm, now)
             if span is not None:
-                yield _job(one, capability, span, now, life)
+                yield _job(member, capability, span, now, life)
 
 
 def _job(one: Instrument, capability: Capability, span: Span, now: float, life: float) -> Job:

@@ -10,8 +10,8 @@ from litestar.di import Provide
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from market_data.calendar import check_row, hours_of
-from market_data.errors import BadQuestion, NoCalendar
+from market_data.calendar import hours_of, with_hours
+from market_data.errors import BadQuestion
 from market_data.market.bar import KnownBar
 from market_data.market.instrument import Instrument, read_symbol
 from market_data.market.interval import Interval
@@ -148,15 +148,9 @@ async def batch(parts: Given, data: JSONBody[BatchQuestion]) -> BatchAnswer:
 
 def _with_calendar(symbols: set[str], known: Mapping[str, Instrument], errors: dict[str, str]) -> set[str]:
     """The symbols but for those whose exchange has no calendar: these go to `errors` with the reason."""
-    left = set()
-    for symbol in symbols:
-        try:
-            if symbol in known:
-                check_row(known[symbol])
-            left.add(symbol)
-        except NoCalendar as error:
-            errors[symbol] = error.detail
-    return left
+    _, wrong = with_hours(known[symbol] for symbol in symbols if symbol in known)
+    errors.update({row.instrument.symbol: str(row) for row in wrong})
+    return symbols - errors.keys()
 
 
 def _readable(texts: Sequence[str], errors: dict[str, str]) -> set[str]:

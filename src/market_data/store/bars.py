@@ -72,6 +72,10 @@ class Table(Enum):
         return sql("bars_or_quarantined", table=self.value[0])
 
 
+BEYOND_TIME = "delete that row"
+"""What to do about a bar at a time that is none."""
+
+
 async def last(database: Database, symbol: str, interval: Interval, count: int) -> list[KnownBar]:
     """The newest `count` stored bars of a series, oldest first; days all of one level."""
     wanted, count = count, _rows_of(interval, count)
@@ -143,15 +147,15 @@ async def levels_held(database: Database, symbol: str) -> list[str]:
     return [row["adjustment"] for row in rows]
 
 
-async def beyond_time(database: Database, symbols: Sequence[str], interval: Interval) -> list[str]:
-    """A line for each symbol that has a bar before 1900 or after 2099, or at infinity: what is wrong with it.
+async def beyond_time(database: Database, symbols: Sequence[str], interval: Interval) -> dict[str, str]:
+    """By symbol, what is wrong where it has a bar before 1900 or after 2099, or at infinity.
 
-    Such a bar was written by SQL; all reads leave it out.
+    Such a bar was written by SQL; all reads leave it out. BEYOND_TIME is the remedy.
     """
     table = Table.of(interval)
     rows = await database.fetch(table.sql("bars_beyond_time"), symbols, interval.value)
-    held, why = f"{table.value[0]} holds a {interval} bar at", "which is no time of a bar: delete that row"
-    return [f"{row['symbol']}: {held} {row['ts']}, {why}" for row in rows]
+    held = f"{table.value[0]} holds a {interval} bar at"
+    return {row["symbol"]: f"{held} {row['ts']}, which is no time of a bar" for row in rows}
 
 
 def _rows_of(interval: Interval, count: int) -> int:

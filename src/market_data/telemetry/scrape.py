@@ -6,8 +6,8 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from market_data.calendar import hours_of
-from market_data.errors import NoCalendar, StoreUnavailable
+from market_data.calendar import hours_of, with_hours
+from market_data.errors import StoreUnavailable
 from market_data.loops import beside, task_group
 from market_data.market.capability import Capability
 from market_data.market.instrument import AssetType, Instrument, Tier
@@ -154,18 +154,15 @@ def ingestion_lag(
     that in which it was. One without any bar is behind since the session's open.
     """
     worst, tiers = 0.0, {tier for tier in Tier if Capability.BARS_1M in settings.cadence(tier)}
-    for one in instruments:
-        if one.tier not in tiers:
-            continue
-        try:
-            grid = hours_of(one.exchange, one.asset_type).regular
-        except NoCalendar:  # no calendar: the sweeper says so for each of them
-            continue
-        session = grid.session_at(now)
+    placed, _ = with_hours(
+        one for one in instruments if one.tier in tiers
+    )  # of the others the sweeper says so
+    for instrument, hours in placed:
+        session = hours.regular.session_at(now)
         if session is not None:
-            label = newest.get(one.symbol)
+            label = newest.get(instrument.symbol)
             since = session.start if label is None else label + Interval.M1.seconds
-            worst = max(worst, _open_seconds(grid, since, now))
+            worst = max(worst, _open_seconds(hours.regular, since, now))
     return worst
 
 
