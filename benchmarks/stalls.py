@@ -92,10 +92,10 @@ async def fill(url: str, symbols: int) -> None:
     members = market(symbols)
     await connection.execute(
         UNIVERSE,
-        [THIN, *(one.symbol for one in members)],
-        ["CRYPTO", *(one.exchange for one in members)],
-        ["crypto", *(one.asset_type.value for one in members)],
-        ["T1", *(one.tier.value for one in members)],
+        [THIN, *(member.symbol for member in members)],
+        ["CRYPTO", *(member.exchange for member in members)],
+        ["crypto", *(member.asset_type.value for member in members)],
+        ["T1", *(member.tier.value for member in members)],
     )
     await connection.close()
 
@@ -130,7 +130,7 @@ async def probe(url: str, seconds: float) -> list[float]:
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()
-    return [float(one) for one in json.loads(said)]
+    return [float(wait) for wait in json.loads(said)]
 
 
 async def measure(build: Path | None, symbols: int, seconds: float) -> Result:

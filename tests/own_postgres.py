@@ -62,11 +62,22 @@ def own_postgres(folder: Path, password: str) -> Iterator[OwnPostgres]:
 
 
 async def _prepare(own: OwnPostgres, password: str) -> None:
-    rules = own.folder / "pg_hba.conf"
-    rules.write_text(f"local all {USER} scram-sha-256\n" + rules.read_text())
-    await own.does(
-        "ALTER SYSTEM SET fsync = off",
-        f"CREATE ROLE {USER} LOGIN SUPERUSER PASSWORD '{password}'",
-    )
+    await own.does("ALTER SYSTEM SET fsync = off")
+    await ask_for_password(own.folder, own.server.url, USER, password)
     async with open_database(own.url(password), 1) as database:
         await migrate(database)
+
+
+async def ask_for_password(data: Path, url: str, user: str, password: str) -> None:
+    """Make `user`, who has all rights, or change the password that the server in `data` asks for by SCRAM."""
+    rules, rule = data / "pg_hba.conf", f"local all {user} scram-sha-256\n"
+    if rule not in rules.read_text():
+        rules.write_text(rule + rules.read_text())
+    connection = await asyncpg.connect(url)
+    try:
+        exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", user)
+        verb = "ALTER" if exists else "CREATE"
+        await connection.execute(f"{verb} ROLE {user} LOGIN SUPERUSER PASSWORD '{password}'")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()

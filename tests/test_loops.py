@@ -97,8 +97,8 @@ async def test_a_loop_that_fails_or_hangs_as_it_ends_keeps_no_other_from_ending(
 
 async def test_a_group_of_errors_names_the_innermost() -> None:
     inner = ExceptionGroup("inner", [KeyError("a"), StoreUnavailable("b is out")])
-    told = failed("alone", ExceptionGroup("outer", [inner, ValueError("c"), ValueError("d")]))
-    assert told == LoopFailed("alone", "KeyError: 'a'; b is out; ValueError: c; and 1 more", "KeyError")
+    event = failed("alone", ExceptionGroup("outer", [inner, ValueError("c"), ValueError("d")]))
+    assert event == LoopFailed("alone", "KeyError: 'a'; b is out; ValueError: c; and 1 more", "KeyError")
 
 
 async def test_a_helper_that_dies_ends_its_loop_with_its_reason_after_the_cleanup() -> None:

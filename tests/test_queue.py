@@ -409,7 +409,7 @@ async def test_past_the_bound_the_oldest_jobs_of_the_tier_are_dropped(
 async def test_a_redis_that_is_not_there_is_an_outage_that_tells_no_password(
     url: str, tmp_path: Path
 ) -> None:
-    secret = "hunter2-hunter2"  # noqa: S105 - what must not be told
+    secret = "hunter2-hunter2"  # noqa: S105 - what must not leak
     async with open_redis(url.format(secret=secret, folder=tmp_path)) as redis:
         queue = Queue(redis, "first")
         claimed = Claimed(job(), Entry(T0_STREAM, "0-1", b"{}"))

@@ -17,7 +17,7 @@ from market_data.market.instrument import Tier
 from market_data.settings import LARGEST_FILE, Configuration, InForce, Settings, read
 
 CONTRACT = Path(__file__).parents[2] / "shared" / "reference" / "contract.md"
-SECRET = "hunter2-hunter2"  # noqa: S105 - what must not be told
+SECRET = "hunter2-hunter2"  # noqa: S105 - what must not leak
 DEFAULTS = Settings.model_validate({})
 SOURCES = ("environment", "directory", ".env")
 

@@ -32,15 +32,15 @@ def never_held() -> Iterator[None]:
     holder has no CPU, takes 20 to 60 ms (ruff's ASYNC rules look for calls that block by themselves). A stall
     does not count either where the innermost function of this repository is one of OTHERS.
     """
-    told = list[Event]()
+    events = list[Event]()
     gc.freeze()  # as market-data serve does: else the modules of all tests are looked through
     gc.disable()  # … and what tests make: one that asks made-up questions leaves a hundred times what we do
     try:
-        with watched(lambda _: None, told.append, together=0.0):
+        with watched(lambda _: None, events.append, together=0.0):
             yield
     finally:
         gc.enable()
-    stalls = [one for one in told if isinstance(one, LoopStalled)]
+    stalls = [one for one in events if isinstance(one, LoopStalled)]
     lines = [f"{one.milliseconds:.1f} ms ({one.cpu:.1f} of CPU) in {one.running}" for one in stalls]
     print(*lines, sep="\n")  # noqa: T201 - pytest shows it where the test fails
     held = [

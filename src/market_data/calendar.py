@@ -50,7 +50,7 @@ async def loaded(exchanges: Iterable[tuple[str, AssetType]]) -> None:
     Whatever reads an instrument or an exchange from outside calls it before the event loop asks for hours: a
     calendar can take seconds. Where all are known it costs a look into a set for each.
     """
-    new = {one for one in exchanges if one not in _tried}
+    new = {exchange for exchange in exchanges if exchange not in _tried}
     if new:
         await asyncio.to_thread(_try, new)
         _tried.update(new)

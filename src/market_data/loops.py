@@ -44,12 +44,12 @@ class Loops:
         self._working = [self._started(name, loop) for name, loop in self._work.items()]
 
     async def finish_work(self) -> None:
-        """Begin no new work, end what is under way within END_SECONDS. Raises nothing: errors are told."""
+        """Begin no new work, end what runs within END_SECONDS. Raises nothing: errors are reported."""
         self.stopping = True
         await self._stopped(self._working)
 
     async def stop(self) -> None:
-        """End all of them, each kind within END_SECONDS. Raises nothing: errors are told."""
+        """End all of them, each kind within END_SECONDS. Raises nothing: errors are reported."""
         await self.finish_work()
         await self._stopped(self._serving)
 
@@ -79,7 +79,7 @@ class Loops:
 
 
 class Tasks(Generic[Item]):
-    """Tasks under way, each for an item. The error of one is told under `name`; the others go on."""
+    """Tasks under way, each for an item. The error of one is reported under `name`; the others go on."""
 
     def __init__(self, name: str, tell: Tell) -> None:
         self._name = name
@@ -173,7 +173,9 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
             yield group
     except BaseExceptionGroup as several:
         found = _innermost(several)
-        raise next((one for one in found if not isinstance(one, MarketDataError)), found[0]) from several
+        raise next(
+            (error for error in found if not isinstance(error, MarketDataError)), found[0]
+        ) from several
 
 
 @asynccontextmanager
@@ -183,7 +185,7 @@ async def helped(*helpers: Loop) -> AsyncIterator[None]:
     They are alive until the block has ended, so that its cleanup still has their help.
     """
     async with task_group() as group:
-        tasks = [group.create_task(_endless(one)) for one in helpers]
+        tasks = [group.create_task(_endless(helper)) for helper in helpers]
         try:
             yield
         finally:
@@ -194,7 +196,7 @@ async def helped(*helpers: Loop) -> AsyncIterator[None]:
 async def each(steps: Iterable[tuple[str, Step]], tell: Tell, *, longest: float = STEP_SECONDS) -> None:
     """Run the steps of a cleanup in order, each whatever became of those before it. Raises nothing.
 
-    A step has `longest` seconds; what goes wrong is told under its name.
+    A step has `longest` seconds; what goes wrong is reported under its name.
     """
     for name, step in steps:
         try:
@@ -209,9 +211,9 @@ async def each(steps: Iterable[tuple[str, Step]], tell: Tell, *, longest: float 
 def failed(loop: str, error: BaseException) -> LoopFailed:
     """The event of an error, with the innermost errors of groups named."""
     found = _innermost(error)
-    named = [_reason(one) for one in found[:REASONS_NAMED]]
+    named = [_reason(innermost) for innermost in found[:REASONS_NAMED]]
     more = [f"and {len(found) - REASONS_NAMED} more"] if len(found) > REASONS_NAMED else []
-    is_bug = any(not isinstance(one, MarketDataError) for one in found)
+    is_bug = any(not isinstance(innermost, MarketDataError) for innermost in found)
     return LoopFailed(loop, "; ".join([*named, *more]), type(found[0]).__name__, error if is_bug else None)
 
 
@@ -222,7 +224,7 @@ def _reason(error: BaseException) -> str:
 def _innermost(error: BaseException) -> list[BaseException]:
     if not isinstance(error, BaseExceptionGroup):
         return [error]
-    return [leaf for one in error.exceptions for leaf in _innermost(one)]
+    return [leaf for member in error.exceptions for leaf in _innermost(member)]
 
 
 def _error(task: asyncio.Task[Any]) -> BaseException | None:

@@ -56,7 +56,7 @@ def _origins(text: object) -> object:
 
 
 def _url(*schemes: str) -> AfterValidator:
-    """Refuses a URL of another scheme; says which are right, but never what was told: it has a password."""
+    """Refuses a URL of another scheme; says which are right, but never the value: it has a password."""
 
     def checked(url: SecretStr) -> SecretStr:
         if not url.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):

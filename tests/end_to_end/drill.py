@@ -23,16 +23,16 @@ from market_data.simulate import Running, SimulatorConfig, start
 from market_data.store import universe
 from market_data.store.connect import Database, migrate, open_database
 from market_data.store.embedded import EmbeddedPostgres, EmbeddedValkey
+from own_postgres import ask_for_password
 
 REPLICAS = 3
 ROLE = "service"
-SCRAM = f"local all {ROLE} scram-sha-256"
 ASKED = ("binance", "coinbase")
 """They need no key, and have crypto, which trades at any hour; their plans bind everybody."""
 START_SECONDS = 60.0
 """How long a replica may take to start, on a machine that does much else."""
 TRUTH_SECONDS = 5.0
-"""How long readiness may take to tell that the database has gone, or has come back."""
+"""How long readiness may take to show that the database has gone, or has come back."""
 ANSWER_SECONDS = 10.0
 """How long a replica may take to say whether it is ready."""
 PATIENCE_SECONDS = 180.0
@@ -194,15 +194,7 @@ async def running(folder: Path, count: int, disk: Path | None = None) -> AsyncIt
 
 async def login(data: Path, url: str, password: str) -> str:
     """The URL of a role of the service's own, which needs its password, at the PostgreSQL in `data`."""
-    rules = data / "pg_hba.conf"
-    if SCRAM not in rules.read_text():
-        rules.write_text(f"{SCRAM}\n{rules.read_text()}")
-    async with open_database(url, 1) as database:
-        exists = await database.fetch("SELECT FROM pg_roles WHERE rolname = $1", ROLE)
-        await database.run(
-            f"{'ALTER' if exists else 'CREATE'} ROLE {ROLE} SUPERUSER LOGIN PASSWORD '{password}'"
-        )
-        await database.run("SELECT pg_reload_conf()")
+    await ask_for_password(data, url, ROLE, password)
     return url.replace("postgres@", f"{ROLE}:{password}@")
 
 

@@ -73,7 +73,7 @@ async def standby(field: Field) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def rotated_password(field: Field) -> AsyncIterator[None]:
-    """The password is another one; in the end the replicas are told, one after the other."""
+    """The password is another one; in the end the replicas get it, one after the other."""
     url = await login(field.data, field.postgres.url, "the-second-password")
     async with administering(field) as connection:
         await connection.execute(
@@ -176,7 +176,7 @@ async def deployed(field: Field, **settings: str) -> None:
 async def up_again(one: Replica) -> None:
     lives = len(one.ends)
     async with asyncio.timeout(START_SECONDS):
-        while len(one.ends) == lives or not one.url:  # noqa: ASYNC110 - a process tells nobody
+        while len(one.ends) == lives or not one.url:  # noqa: ASYNC110 - a process sends no event
             await asyncio.sleep(0.1)
 
 

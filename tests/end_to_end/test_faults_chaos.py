@@ -62,7 +62,7 @@ async def watched(drill: Field) -> AsyncIterator[Truth]:
 
 @dataclass
 class Report:
-    """What is told of the drill, and what was wrong."""
+    """What is reported of the drill, and what was wrong."""
 
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Report:
 
 
 async def happens(drill: Field, truth: Truth, fault: Fault, report: Report) -> None:
-    """Let it happen, and tell how long readiness took to say so, and to be ready again."""
+    """Let it happen, and note how long readiness took to say so, and to be ready again."""
     truth.expect(None)
     truth.lies.clear()
     noticed = "never"
@@ -100,7 +100,7 @@ async def back(truth: Truth) -> str:
     began = time.monotonic()
     with suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
-            while truth.turned is None:  # noqa: ASYNC110 - replicas tell nobody
+            while truth.turned is None:  # noqa: ASYNC110 - replicas send no event
                 await asyncio.sleep(0.2)
     return "never" if truth.turned is None else f"after {truth.turned - began:.0f} s"
 

@@ -19,7 +19,7 @@ from .conftest import AAPL, BITCOIN, NOW, Clock, Got, Served, Serving, at, minut
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD = "first-of-its-passwords"  # noqa: S105 - what must not be told
+PASSWORD = "first-of-its-passwords"  # noqa: S105 - what must not leak
 OUT_SECONDS = 6.0
 """How long the database refuses: several sweeps, and several tries of each job."""
 

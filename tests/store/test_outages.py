@@ -15,7 +15,7 @@ from market_data.store.redis import open_redis, reachable
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "hunter2-hunter2"  # noqa: S105 - what must not be told
+SECRET = "hunter2-hunter2"  # noqa: S105 - what must not leak
 NOBODY = "127.0.0.1:1"
 
 

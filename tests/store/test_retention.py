@@ -111,11 +111,11 @@ async def _left(database: Database) -> dict[str, int]:
 async def test_each_table_keeps_what_its_setting_says(database: Database) -> None:
     now = time.time()
     await _fill(database, now - 60)
-    told: list[Event] = []
-    await expire.turn(database, FOREVER, told.append, now)
+    events: list[Event] = []
+    await expire.turn(database, FOREVER, events.append, now)
     assert set((await _left(database)).values()) == {40}
-    assert told == []
-    await expire.turn(database, SHORT, told.append, now)
+    assert events == []
+    await expire.turn(database, SHORT, events.append, now)
     scaled = (await describe(database))["timescaledb"] is not None  # there policies drop the chunks of three
     assert await _left(database) == {
         "quotes_l1": 40 if scaled else 0,
@@ -130,7 +130,7 @@ async def test_each_table_keeps_what_its_setting_says(database: Database) -> Non
         "universe_history": 7,
         "universe_versions": 7,
     }
-    assert Expired("rejected_bars", 36) in told
+    assert Expired("rejected_bars", 36) in events
 
 
 async def test_the_newest_version_and_cursor_stay_however_old(database: Database) -> None:
@@ -163,13 +163,13 @@ async def test_partial_values_of_before_are_deleted_and_those_of_final_bars_stay
         await tell(database, [row(ts, close) for ts in minutes], said)
     count = "SELECT count(*) AS n FROM candle_revisions GROUP BY status ORDER BY status"
     assert [one["n"] for one in await database.fetch(count)] == [400, 800]
-    partials, told = expire.Partials(), list[Event]()
+    partials, events = expire.Partials(), list[Event]()
     kept = settings(keep_partial_revisions=True)
-    await expire.turn(database, kept, told.append, float(TEN), partials)
-    assert (told, partials.page) == ([], 0)
-    await expire.turn(database, settings(), told.append, float(TEN), partials)
+    await expire.turn(database, kept, events.append, float(TEN), partials)
+    assert (events, partials.page) == ([], 0)
+    await expire.turn(database, settings(), events.append, float(TEN), partials)
     assert [one["n"] for one in await database.fetch(count)] == [400]
-    assert told == [Expired("candle_revisions", 800)]
+    assert events == [Expired("candle_revisions", 800)]
     assert partials.page is None  # once is enough
 
 

@@ -16,7 +16,7 @@ from own_postgres import OwnPostgres, own_postgres
 
 pytestmark = pytest.mark.anyio
 
-PASSWORD = "first-of-its-passwords"  # noqa: S105 - what must not be told
+PASSWORD = "first-of-its-passwords"  # noqa: S105 - what must not leak
 AT = "db.example:5432"
 
 OUTAGES = {

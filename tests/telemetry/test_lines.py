@@ -1,4 +1,4 @@
-"""Every line on standard error is in the format that is set, whoever wrote it, and tells no secret."""
+"""Every line on standard error is in the format that is set, whoever wrote it, and has no secret in it."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ import structlog
 from market_data.settings import read
 from market_data.telemetry import lines, logs
 
-PASSWORD = 'p/w"ü-hunter2'  # noqa: S105 - what must not be told
+PASSWORD = 'p/w"ü-hunter2'  # noqa: S105 - what must not leak
 LIBRARIES = (
     "uvicorn.error",
     "uvicorn.access",

@@ -1,4 +1,4 @@
-"""Stalls of the event loop: seen, named, and told apart from waiting for a CPU."""
+"""Stalls of the event loop: seen, named, and distinguished from waiting for a CPU."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ import uvloop
 from market_data.events import Event, LoopStalled
 from market_data.telemetry import stalls
 
-SECRET = "hunter2"  # noqa: S105 - it must not be told
+SECRET = "hunter2"  # noqa: S105 - it must not leak
 
 
 def run(work: Callable[[], object], *, loop: Callable[[], asyncio.AbstractEventLoop]) -> list[LoopStalled]:
     """The stalls that are seen while the loop does `work` in one turn."""
-    told, looks = list[Event](), list[float]()
+    events, looks = list[Event](), list[float]()
 
     async def main() -> None:
-        with stalls.watched(looks.append, told.append):
+        with stalls.watched(looks.append, events.append):
             await asyncio.sleep(0.05)
             work()
             await asyncio.sleep(0.05)
@@ -30,7 +30,7 @@ def run(work: Callable[[], object], *, loop: Callable[[], asyncio.AbstractEventL
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(main())
     assert len(looks) > 5
-    return [one for one in told if isinstance(one, LoopStalled)]
+    return [one for one in events if isinstance(one, LoopStalled)]
 
 
 def holds(seconds: float, password: str = SECRET) -> None:
@@ -45,13 +45,13 @@ LOOPS = pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.new_e
 
 @LOOPS
 def test_a_turn_that_takes_long_is_told_with_what_ran(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    (told,) = run(lambda: holds(0.2), loop=loop)
-    assert told.stalls == 1
-    assert told.milliseconds >= 190
-    assert told.cpu >= 190, "it computed"
-    assert "test_stalls.holds:" in told.running
-    assert "run.<locals>.main" in told.running, "the coroutine"
-    assert SECRET not in told.running
+    (stall,) = run(lambda: holds(0.2), loop=loop)
+    assert stall.stalls == 1
+    assert stall.milliseconds >= 190
+    assert stall.cpu >= 190, "it computed"
+    assert "test_stalls.holds:" in stall.running
+    assert "run.<locals>.main" in stall.running, "the coroutine"
+    assert SECRET not in stall.running
 
 
 @LOOPS
@@ -61,23 +61,23 @@ def test_short_turns_are_not_told(loop: Callable[[], asyncio.AbstractEventLoop])
 
 @LOOPS
 def test_a_sleep_in_one_turn_is_a_stall_too(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    (told,) = run(lambda: time.sleep(0.1), loop=loop)
-    assert told.milliseconds >= 90
-    assert told.cpu < 50, "it did not compute"
+    (stall,) = run(lambda: time.sleep(0.1), loop=loop)
+    assert stall.milliseconds >= 90
+    assert stall.cpu < 50, "it did not compute"
 
 
 def test_stalls_within_a_second_are_told_together_with_the_longest() -> None:
-    told = list[Event]()
+    events = list[Event]()
 
     async def main() -> None:
-        with stalls.watched(lambda _: None, told.append):
+        with stalls.watched(lambda _: None, events.append):
             for seconds in (0.04, 0.15, 0.04):
                 await asyncio.sleep(0.02)
                 holds(seconds)
             await asyncio.sleep(0.02)
 
     asyncio.run(main())
-    (one,) = told
+    (one,) = events
     assert isinstance(one, LoopStalled)
     assert one.stalls == 3
     assert one.milliseconds >= 140

@@ -7,7 +7,7 @@ import pytest
 
 from market_data.telemetry import trace
 
-SECRET = "hunter2-hunter2"  # noqa: S105 - what must not be told
+SECRET = "hunter2-hunter2"  # noqa: S105 - what must not leak
 
 
 def raised() -> ValueError:

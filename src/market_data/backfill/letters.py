@@ -50,7 +50,7 @@ class Letters:
             return False
         extended, now = self.in_force.settings.gap_extended_hours, self.roster.now()
         try:
-            places = [(symbol, one) for one in expected(instrument, interval, span, now, extended=extended)]
+            places = [(symbol, part) for part in expected(instrument, interval, span, now, extended=extended)]
         except NoCalendar:  # the sweeper says so; until its row is corrected nobody knows what it lacks
             return False
         return not places or not await missing(self.database, interval, places, now)

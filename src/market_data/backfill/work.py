@@ -111,7 +111,7 @@ class Worker:
         """
         for _ in TURNS:
             tier = next(self._turns)
-            under_way = sum(one.tier is tier for one in self._running.items)
+            under_way = sum(claimed.tier is tier for claimed in self._running.items)
             if under_way >= self._in_force.settings.backfill_concurrency(tier):
                 continue
             for claimed in await ledger.claim(self._database, self._owner, tier, 1, self._lease):
@@ -140,13 +140,15 @@ class Worker:
         while True:
             await asyncio.sleep(self._lease / 3)
             with suppress(StoreUnavailable):  # then they run out, and whoever sees the ledger claims them
-                ids = {one.id for one in self._running.items}
+                ids = {claimed.id for claimed in self._running.items}
                 own = await ledger.extend(self._database, self._owner, list(ids), self._lease)
                 self._running.cancel((ids - set(own)).__contains__)
 
     async def _stop(self) -> None:
         left = await self._running.stop(STOP_SECONDS)
-        await each([("hand back backfills", partial(self._hand_back, one)) for one in left], self._tell)
+        await each(
+            [("hand back backfills", partial(self._hand_back, claimed)) for claimed in left], self._tell
+        )
 
     async def _hand_back(self, claimed: Claimed, why: str = "", wait: float = 0.0) -> None:
         """Queue what was not done: it is no attempt."""

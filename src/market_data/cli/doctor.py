@@ -184,14 +184,14 @@ def _scaled(found: Standing) -> list[Finding]:
 def _kept(policies: Iterable[Policy], settings: Settings) -> list[Finding]:
     """For how long TimescaleDB keeps what; a policy that was changed by hand overrides its setting."""
     findings = []
-    for one in policies:
-        found = f"dropped after {one.days:g} days" if one.days else "never dropped"
-        if one.by_hand:
+    for policy in policies:
+        found = f"dropped after {policy.days:g} days" if policy.days else "never dropped"
+        if policy.by_hand:
             found += ", as changed by hand"
-            if one.table in BY_POLICY:
-                name, wanted = BY_POLICY[one.table]
+            if policy.table in BY_POLICY:
+                name, wanted = BY_POLICY[policy.table]
                 found += f": {name} ({wanted(settings)}) has no effect"
-        findings.append(Finding(area="retention", name=one.table, ok=True, found=found))
+        findings.append(Finding(area="retention", name=policy.table, ok=True, found=found))
     return findings
 
 
@@ -199,8 +199,8 @@ def _large(found: Sequence[Size]) -> list[Finding]:
     """The largest tables, and the sum of all."""
     if not found:
         return []
-    named = [f"{one.table} {_bytes(one.bytes)} ({one.rows:,.0f} rows)" for one in found[:LARGEST]]
-    total = _bytes(sum(one.bytes for one in found))
+    named = [f"{size.table} {_bytes(size.bytes)} ({size.rows:,.0f} rows)" for size in found[:LARGEST]]
+    total = _bytes(sum(size.bytes for size in found))
     return [Finding(area="store", name="size", ok=True, found=f"{total}: {', '.join(named)}")]
 
 
@@ -328,8 +328,8 @@ async def _asked(
         return Finding(area="provider", name=name, ok=False, found=f"{fault.code}: {detail}", mend=mend)
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
     came = answer.bars if isinstance(answer, Page) else answer
-    told = f"{came.price}" if isinstance(came, Quote) else f"{len(came)} bars"
-    return Finding(area="provider", name=name, ok=True, found=f"{told} of {query.symbol} in {took}")
+    what = f"{came.price}" if isinstance(came, Quote) else f"{len(came)} bars"
+    return Finding(area="provider", name=name, ok=True, found=f"{what} of {query.symbol} in {took}")
 
 
 def _mend(fault: ProviderFault, facts: Facts) -> str:

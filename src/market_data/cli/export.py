@@ -87,14 +87,14 @@ async def _instruments(database: Database, symbols: Sequence[str]) -> list[Instr
     """Those named, or all whose exchange is known; BadQuestion names those that were never collected."""
     known = {one.symbol: one for one in await universe.load(database, only_active=False)}
     held = held_as(known)
-    names = [symbol_of(one) for one in symbols]
+    names = [symbol_of(text) for text in symbols]
     if missing := [name for name in names if name not in held]:
         raise BadQuestion(f"{', '.join(missing)}: not in the universe", status=404)
     if not names:
         return with_calendar(known.values())
     found = [known[held[name]] for name in dict.fromkeys(names)]
-    for one in found:
-        check_row(one)
+    for instrument in found:
+        check_row(instrument)
     return found
 
 

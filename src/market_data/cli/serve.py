@@ -71,7 +71,7 @@ async def configured(host: str | None, port: int | None, *, as_json: bool, clock
 async def simulated(port: int | None, simulator_port: int, seed: int, *, as_json: bool) -> None:
     """The service on the provider simulator, which runs beside it on a port of its own (0: a free one)."""
     environment = demo_environment(os.environ) | ({} if port is None else {"PORT": str(port)})
-    logs.set_up(read(environment, dotenv=None))  # what is wrong there is told before anything is started
+    logs.set_up(read(environment, dotenv=None))  # what is wrong there is reported before anything is started
     async with AsyncExitStack() as stack:
         with step("starting the provider simulator"):
             simulator = await stack.enter_async_context(running_simulator(seed, simulator_port, environment))

@@ -81,7 +81,7 @@ async def _run(
 
 
 def _welcome(running: Running) -> None:
-    say(f"provider simulator: {running.url} (its page tells how to switch faults on)")
+    say(f"provider simulator: {running.url} (its page shows how to switch faults on)")
     say("point the service at it:")
     for name, url in running.base_urls.items():
         prefix = providers()[name].facts.settings_prefix

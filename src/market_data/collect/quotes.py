@@ -111,5 +111,5 @@ def _job(members: Sequence[Instrument], now: float, *, life: float) -> Iterator[
 def _is_open(one: Instrument, now: float) -> bool:
     try:
         return hours_of(one.exchange, one.asset_type).regular.is_open(now)
-    except NoCalendar:  # the sweep of bars tells of an exchange that is not known
+    except NoCalendar:  # the sweep of bars reports an exchange that is not known
         return False

@@ -24,8 +24,8 @@ _CHEAPEST = (Capability.QUOTES_L1, Capability.EOD, Capability.BARS_1M)
 async def check_keys(router: Router, changed: Collection[str]) -> None:
     """Ask providers with a key, so that their health shows what they answer.
 
-    Asked are those whose account has `changed`, those that are out, and those of which nothing is known: of
-    the others the traffic tells. One that was out is asked until its breaker closes, at most
+    Asked are those whose account has `changed`, those that are out, and those of which nothing is known:
+    traffic shows the health of the others. One that was out is asked until its breaker closes, at most
     BREAKER_PROMOTE_MIN_SAMPLES times. Every question counts in its budget; where that has no room, or where
     its trial is under way, it is left to the traffic.
     """
@@ -46,7 +46,7 @@ def _due(roster: Roster, name: str, changed: Collection[str]) -> bool:
 async def _check(router: Router, name: str) -> None:
     roster = router.roster
     reaches, standing = roster.providers[name].facts.reach, roster.standings[name]
-    offered = [one for one in _CHEAPEST if one in reaches]
+    offered = [capability for capability in _CHEAPEST if capability in reaches]
     capability = next((one for one in offered if not reaches[one].premium), offered[0])
     deadline = roster.now() + CHECK_SECONDS
     # the caller has noted what it came to: a fault is the answer that is looked for

@@ -181,7 +181,7 @@ def _shown(run: Run) -> CoverageRun:
 
 def _days(found: list[Run], span: Span) -> list[Day]:
     """The condition of each day. The runs are in order and adjoin: only those of the day are looked at."""
-    days, starts, ends = [], [one.span.start for one in found], [one.span.end for one in found]
+    days, starts, ends = [], [run.span.start for run in found], [run.span.end for run in found]
     for at in range(Interval.D1.floor(span.start), span.end, Interval.D1.seconds):
         word = condition(found[bisect_right(ends, at) : bisect_left(starts, at + Interval.D1.seconds)])
         if word is not None:

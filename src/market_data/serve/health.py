@@ -64,7 +64,7 @@ async def health(parts: Given) -> Response[HealthAnswer]:
     """
     async with task_group() as group:
         looks = group.create_task(_database(parts)), group.create_task(_redis(parts))
-    database, redis = (one.result() for one in looks)
+    database, redis = (look.result() for look in looks)
     collector, providers, clock = _collector(parts), _providers(parts), _clock(parts)
     works = database.ok and collector.ok
     answer = HealthAnswer(

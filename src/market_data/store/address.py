@@ -30,8 +30,8 @@ def address(url: str, port: int) -> str:
     else:
         database = options.get("dbname", options.get("database", [""]))[0] or unquote(parts.path.lstrip("/"))
     ports = options.get("port", [str(port)])[0]
-    found = ",".join(_with_port(one, ports) for one in hosts.split(",")) if hosts else f"localhost:{ports}"
-    if not all(_PLAIN.fullmatch(one) for one in (found, database)):
+    found = ",".join(_with_port(host, ports) for host in hosts.split(",")) if hosts else f"localhost:{ports}"
+    if not all(_PLAIN.fullmatch(text) for text in (found, database)):
         return UNNAMED
     return (f"{found} (database {database})" if database else found)[:LONGEST]
 

@@ -94,7 +94,7 @@ async def days_of(
             [symbol for symbol, _ in some],
             [moment(span.start) for _, span in some],
             [moment(span.end) for _, span in some],
-            [moment(one) for one in labels],
+            [moment(label) for label in labels],
             _at(now),
         )
         found += await beside(partial(_labels, rows))

@@ -121,9 +121,9 @@ class reachable(AbstractContextManager[None]):  # noqa: N801 - reads as a statem
 
 def _meaning(error: BaseException) -> str:
     """What an error of the driver says of the Redis at `{at}`; the driver wraps what the server said."""
-    causes = [one for one in (error.__cause__, error.__context__, error) if one is not None]
+    causes = [cause for cause in (error.__cause__, error.__context__, error) if cause is not None]
     for kind, text in _MEANINGS:
-        if any(isinstance(one, kind) for one in causes):
+        if any(isinstance(cause, kind) for cause in causes):
             return text
     if _NOBODY.search(str(error)):
         return "nothing listens at {at}"
@@ -135,5 +135,5 @@ def _address(client: Redis | RedisCluster) -> str:
     """Where a client's server is, or the servers of its cluster."""
     if isinstance(client, RedisCluster):
         return ",".join(sorted(str(node.name) for node in client.get_nodes())) or "the cluster"
-    told = client.connection_pool.connection_kwargs
-    return str(told.get("path") or f"{told.get('host', 'localhost')}:{told.get('port', PORT)}")
+    options = client.connection_pool.connection_kwargs
+    return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', PORT)}")

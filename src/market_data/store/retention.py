@@ -94,9 +94,9 @@ async def policies(connection: Connection | Database) -> list[Policy]:
 async def follow(connection: Connection, settings: Settings) -> list[Policy]:
     """Set the policies that no operator has changed to what the settings say; those that were changed."""
     changed = []
-    for one in await policies(connection):
-        wanted = BY_POLICY[one.table][1](settings) if one.table in BY_POLICY else one.days
-        if not one.by_hand and one.days != wanted:
-            await connection.execute(sql("retention_follow"), one.table, wanted)
-            changed.append(Policy(one.table, wanted, by_hand=False))
+    for policy in await policies(connection):
+        wanted = BY_POLICY[policy.table][1](settings) if policy.table in BY_POLICY else policy.days
+        if not policy.by_hand and policy.days != wanted:
+            await connection.execute(sql("retention_follow"), policy.table, wanted)
+            changed.append(Policy(policy.table, wanted, by_hand=False))
     return changed

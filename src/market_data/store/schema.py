@@ -80,7 +80,7 @@ class Standing:
                 f"the schema of the database is {_listed(self.foreign)}, which this program cannot use"
                 f" (it knows {self._known()}): use a later version of this program"
             )
-        if self.apache and any(one.part == "timescaledb" for one in self.found):
+        if self.apache and any(version.part == "timescaledb" for version in self.found):
             return (
                 "its chunks, aggregates and policies were made by the community build of TimescaleDB, but now"
                 f" timescaledb.license is '{APACHE}': {COMMUNITY}"

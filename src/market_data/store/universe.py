@@ -33,7 +33,7 @@ async def load(database: Database, *, only_active: bool = True) -> list[Instrume
     """The instruments in the order of tier and symbol."""
     rows = await database.fetch_many(sql("universe_load"), only_active)
     found = await beside(lambda: [_instrument(row) for row in rows])
-    await loaded({(one.exchange, one.asset_type) for one in found})
+    await loaded({(member.exchange, member.asset_type) for member in found})
     return found
 
 
@@ -57,7 +57,7 @@ async def all_named(database: Database, symbols: Sequence[str]) -> dict[str, Ins
     names = {symbol: spellings(symbol) for symbol in symbols}
     rows = await database.fetch(sql("universe_found"), [one for some in names.values() for one in some])
     held = {row["symbol"]: _instrument(row) for row in rows}
-    await loaded({(one.exchange, one.asset_type) for one in held.values()})
+    await loaded({(member.exchange, member.asset_type) for member in held.values()})
     found = {symbol: next((held[one] for one in some if one in held), None) for symbol, some in names.items()}
     return {symbol: one for symbol, one in found.items() if one is not None}
 
@@ -102,16 +102,16 @@ async def write(connection: Connection, rows: Sequence[Member]) -> None:
         some = rows[first : first + WRITTEN_AT_ONCE]
         await connection.execute(
             sql("universe_write"),
-            [one.symbol for one in some],
-            [one.exchange for one in some],
-            [one.asset_type.value for one in some],
-            [one.tier.value for one in some],
-            [one.adv_21d for one in some],
-            [one.mkt_cap for one in some],
-            [one.pinned for one in some],
-            [one.active for one in some],
-            [one.listed for one in some],
-            [one.delisted for one in some],
+            [member.symbol for member in some],
+            [member.exchange for member in some],
+            [member.asset_type.value for member in some],
+            [member.tier.value for member in some],
+            [member.adv_21d for member in some],
+            [member.mkt_cap for member in some],
+            [member.pinned for member in some],
+            [member.active for member in some],
+            [member.listed for member in some],
+            [member.delisted for member in some],
         )
 
 

@@ -63,8 +63,8 @@ def set_up(level: str, form: str) -> None:
         )
     )
     root = logging.getLogger()
-    for one in [one for one in root.handlers if isinstance(one, _Handler)]:
-        root.removeHandler(one)
+    for former in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
+        root.removeHandler(former)
     root.addHandler(handler)
     root.setLevel(max(_State.level, LIBRARIES_LEVEL))
     logging.captureWarnings(True)
@@ -98,8 +98,8 @@ def write(level: int, text: str, **fields: object) -> None:
 def catch() -> None:
     """Write uncaught errors as lines: of the main thread, of other threads, and of the interpreter."""
     sys.excepthook = lambda _, error, __: crashed(error)
-    threading.excepthook = lambda told: crashed(told.exc_value, f"thread {told.thread and told.thread.name}")
-    sys.unraisablehook = lambda told: crashed(told.exc_value, f"clean-up of {type(told.object).__name__}")
+    threading.excepthook = lambda args: crashed(args.exc_value, f"thread {args.thread and args.thread.name}")
+    sys.unraisablehook = lambda args: crashed(args.exc_value, f"clean-up of {type(args.object).__name__}")
 
 
 def crashed(error: BaseException | None, where: str = "") -> None:

@@ -75,9 +75,9 @@ def set_up(configuration: Configuration) -> None:
 def hide(configuration: Configuration) -> None:
     """Replace keys, tokens and the passwords in URLs in every line from now on."""
     settings = configuration.settings
-    urls = (one.get_secret_value() for one in (settings.database_url, settings.rlc_redis_url) if one)
+    urls = (url.get_secret_value() for url in (settings.database_url, settings.rlc_redis_url) if url)
     token = {settings.ops_api_token.get_secret_value()} if settings.ops_api_token else set[str]()
-    values = {name: one.get_secret_value() for name, one in configuration.of_providers.items()}
+    values = {name: value.get_secret_value() for name, value in configuration.of_providers.items()}
     keys = {value for name, value in values.items() if name.endswith(("_API_KEY", "_SECRET"))}
     lines.hide((token | keys).union(*map(of_url, [*urls, *values.values()])))
 
@@ -93,7 +93,7 @@ def tell(event: Event) -> None:
         level = logging.ERROR if event.status == "dead" else logging.WARNING
     if not lines.enabled(level):  # most are: at a bar's pace, making a logger and the fields would cost
         return
-    values = ((one.name, getattr(event, one.name)) for one in fields_of(event))
+    values = ((field.name, getattr(event, field.name)) for field in fields_of(event))
     fields = {name: value for name, value in values if value not in ("", None)}
     if "error" in fields:
         fields["exc_info"] = fields.pop("error")

@@ -78,7 +78,7 @@ class Scrape:
         metrics.set_gauge("ws_replay_buffer_bars", [((), self._hub.kept)])
         async with task_group() as group:
             looks = [group.create_task(_within_time(look)) for look in (self._of_redis, self._of_database)]
-        redis, postgresql = (one.result() for one in looks)
+        redis, postgresql = (look.result() for look in looks)
         for name in (*OF_REDIS, *OF_DATABASE):
             metrics.set_gauge(name, {**(redis or {}), **(postgresql or {})}.get(name, ()))
         up = (("redis", redis), ("postgresql", postgresql))
@@ -112,8 +112,8 @@ class Scrape:
                 ((tier.value,), one.oldest_age) for tier, one in depths.result().items()
             ],
             "quarantined_bars": [((reason,), count) for reason, count in doubted.result().items()],
-            "table_bytes": [((one.table,), one.bytes) for one in sizes.result()],
-            "table_rows": [((one.table,), one.rows) for one in sizes.result()],
+            "table_bytes": [((size.table,), size.bytes) for size in sizes.result()],
+            "table_rows": [((size.table,), size.rows) for size in sizes.result()],
             "slo_gap_violation_rate": [
                 ((tier.value, interval.value), rate) for tier, interval, rate in scan.result().rates
             ],

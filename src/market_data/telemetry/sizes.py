@@ -8,7 +8,7 @@ from market_data.store.connect import Database
 from market_data.store.sizes import Size
 
 FRESH_SECONDS = 60.0
-"""How long measured sizes are told again: on TimescaleDB each chunk is looked at."""
+"""How long measured sizes are reused: on TimescaleDB each chunk is looked at."""
 
 
 class Sizes:

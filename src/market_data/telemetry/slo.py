@@ -43,7 +43,7 @@ async def violation_rates(
     violating: Counter[tuple[Tier, Interval]] = Counter()
     markets = await by_hours(instruments)
     for hours, members in markets.items():
-        for tier, count in Counter(one.tier for one in members).items():
+        for tier, count in Counter(member.tier for member in members).items():
             held.update({(tier, interval): count for interval in intervals[tier]})
         minutely = [one for one in members if Interval.M1 in intervals[one.tier]]
         for tier, count in (
@@ -144,7 +144,7 @@ async def _days_violated(
     span = Span(labels[0], labels[-1] + Interval.D1.seconds)
     # who has one of them violates nothing
     lacking = await gaps.short_of_days(database, list(known), span, 1)
-    short = [known[one] for one in lacking]
+    short = [known[symbol] for symbol in lacking]
     wanted = await places(short, Interval.D1, span, now, extended=False, delay=delay)
     holes = await missing(database, Interval.D1, wanted, None)
     return Counter(known[symbol].tier for symbol, spans in holes.items() if len(spans) >= LATE_INTERVALS)

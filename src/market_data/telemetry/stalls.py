@@ -27,9 +27,9 @@ BOUND_MS = 20.0
 LOOK_SECONDS = 0.005
 """How often it is looked; by so much a stall may be longer than it is seen to be."""
 TELL_SECONDS = 1.0
-"""Stalls within this time are told together."""
+"""Stalls within this time are reported together."""
 MOST_FRAMES = 25
-"""Names of what ran that are told, the innermost first."""
+"""Maximum number of function names reported, the innermost first."""
 END_SECONDS = 1.0
 """How long the thread may take to end."""
 
@@ -50,7 +50,7 @@ def watched(observe: Observe, tell: Tell, together: float = TELL_SECONDS) -> Ite
 
 @dataclass(slots=True)
 class _Untold:
-    """Stalls that have not been told yet."""
+    """Stalls that have not been reported yet."""
 
     count: int = 0
     longest: float = 0.0  # ms

@@ -50,7 +50,7 @@ def _described(error: BaseException, seen: set[int]) -> Described:
     if left_out:
         found["left_out"] = left_out
     if isinstance(error, BaseExceptionGroup):
-        members = [_described(one, seen) for one in error.exceptions if _first(one, seen)]
+        members = [_described(member, seen) for member in error.exceptions if _first(member, seen)]
         found["members"] = members
         if len(error.exceptions) > len(members):
             found["members_left_out"] = len(error.exceptions) - len(members)
@@ -104,8 +104,8 @@ def _lines(error: Described, indent: str) -> Iterator[str]:
     yield f"{indent}{error['type']}: {error['message']}"
     if left_out := error.get("left_out"):
         yield f"{indent}  … {left_out} frames"
-    for one in error["frames"]:
-        yield f"{indent}  {one['file']}:{one['line']} in {one['function']}"
+    for frame in error["frames"]:
+        yield f"{indent}  {frame['file']}:{frame['line']} in {frame['function']}"
     for number, member in enumerate(error.get("members", []), 1):
         yield f"{indent}  member {number}:"
         yield from _lines(member, f"{indent}    ")

@@ -189,7 +189,7 @@ async def _changed(
 
 async def _write_differing(connection: Connection, known: Iterable[Member], after: Iterable[Member]) -> None:
     before = {one.symbol: one for one in known}
-    differing = await beside(lambda: [one for one in after if before.get(one.symbol) != one])
+    differing = await beside(lambda: [member for member in after if before.get(member.symbol) != member])
     new = {one.symbol: one for one in differing if one.symbol not in before}
     for former, (symbol, day) in (await universe.formers(connection, list(new)) if new else {}).items():
         listed = new[former].listed

@@ -47,9 +47,9 @@ async def database(timescale_url: str, anyio_backend: str) -> AsyncIterator[Data
 
 async def turn(database: Database, **settings: int) -> list[Event]:
     """What a turn of the service tells of."""
-    told: list[Event] = []
-    await expire.turn(database, Settings.model_validate(settings), told.append, float(TEN))
-    return told
+    events: list[Event] = []
+    await expire.turn(database, Settings.model_validate(settings), events.append, float(TEN))
+    return events
 
 
 async def test_policies_follow_the_settings(database: Database) -> None:
