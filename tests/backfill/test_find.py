@@ -229,8 +229,6 @@ async def test_a_backfill_is_claimed_by_one_of_many_workers(postgres_url: str) -
         claims = await asyncio.gather(
             *(ledger.claim(database, f"worker {i}", Tier.T0, 1, 60.0) for i in range(8))
         )
-        ids = [one.id for claimed in claims for one in claimed]
-        assert len(ids) == len(set(ids)) == waiting
-        assert not await ledger.settle(database, claims[0][0], "somebody else", status="done")
-        newest = max((one for claimed in claims for one in claimed), key=lambda one: one.span.end)
-        assert newest.id == claims[0][0].id or len(ids) == 1
+        found = [claimed for some in claims for claimed in some]  # of whichever workers came first
+        assert len(found) == len({claimed.id for claimed in found}) == waiting > 0
+        assert not await ledger.settle(database, found[0], "somebody else", status="done")
